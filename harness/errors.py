@@ -1,0 +1,111 @@
+"""Every error a person can meet, each Transient (worth a retry) or Stable (it will fail again).
+
+::
+
+    HarnessError
+    ├── TransientError            the same call may succeed later
+    │   ├── DeviceBusyError       another sweep holds the device's lease
+    │   ├── DeviceOfflineError    the device does not answer
+    │   └── InvocationTimeoutError  a deadline passed
+    └── StableError               a retry changes nothing
+        ├── UsageError            a wrong option or argument                        (exit 2)
+        ├── SweepFileError        the sweep file, with every finding at once        (exit 2)
+        ├── RecipeError           a model recipe is missing or raises
+        ├── ModelFileError        a model file is unreadable or unsupported
+        ├── ConversionError       a converter refused or crashed
+        ├── MissingDependencyError  an extra is not installed; names the command
+        ├── ParseError            a tool's output lacks what must be in it
+        ├── StoreError            the results store cannot be read or written
+        └── NoDeviceError         no usable device for a target                     (exit 3)
+"""
+
+from __future__ import annotations
+
+
+class HarnessError(Exception):
+    """Base of all errors raised on purpose.
+
+    Args:
+        what: what went wrong, one sentence.
+        where: file:line:column, device or case.
+        remedy: what to do next.
+    """
+
+    exit_code = 1
+
+    def __init__(self, what: str, *, where: str = "", remedy: str = "") -> None:
+        super().__init__(what)
+        self.what, self.where, self.remedy = what, where, remedy
+
+    def __str__(self) -> str:
+        where = f"{self.where}: " if self.where else ""
+        remedy = f"\n  {self.remedy}" if self.remedy else ""
+        return f"{where}{self.what}{remedy}"
+
+
+class TransientError(HarnessError):
+    """The same call may succeed later."""
+
+
+class StableError(HarnessError):
+    """The same call fails again until something is changed."""
+
+
+class DeviceBusyError(TransientError):
+    """Another sweep holds the lease of the device."""
+
+    exit_code = 3
+
+
+class DeviceOfflineError(TransientError):
+    """The device does not answer."""
+
+    exit_code = 3
+
+
+class InvocationTimeoutError(TransientError):
+    """A deadline passed and the process was killed."""
+
+
+class UsageError(StableError):
+    """A wrong option, argument or name."""
+
+    exit_code = 2
+
+
+class SweepFileError(StableError):
+    """A sweep file that cannot be used; `what` lists every finding."""
+
+    exit_code = 2
+
+
+class RecipeError(StableError):
+    """A model recipe is missing, malformed, or raised."""
+
+
+class ModelFileError(StableError):
+    """A model file is empty, truncated, not a model, or needs what the runtime lacks."""
+
+
+class ConversionError(StableError):
+    """A converter refused a model or crashed on it."""
+
+
+class MissingDependencyError(StableError):
+    """An optional library is not installed; the remedy names the command."""
+
+    exit_code = 2
+
+
+class ParseError(StableError):
+    """Output of a tool lacks what must be in it."""
+
+
+class StoreError(StableError):
+    """The results store cannot be read or written."""
+
+
+class NoDeviceError(StableError):
+    """No usable device for a target of the sweep."""
+
+    exit_code = 3
