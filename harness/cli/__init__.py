@@ -1,0 +1,13 @@
+"""The command line: parse, call, print. Public: `main`, the entry point."""
+
+from __future__ import annotations
+
+import sys
+
+
+def main() -> None:
+    """Run the command line; every outcome has its exit code and no wrong input shows a traceback."""
+    from harness.cli.app import app
+    from harness.cli.outcome import run_app
+
+    sys.exit(run_app(app))

@@ -1,0 +1,55 @@
+"""The `harness` command group. Sub-commands are imported when they are called, so that `--help` is quick."""
+
+from __future__ import annotations
+
+from importlib import import_module
+
+import rich_click as click
+
+import harness
+
+# command: (module, attribute, one line of help)
+COMMANDS = {
+    "devices": ("harness.cli.devices", "devices", "What is attached, and what each device can guarantee."),
+    "doctor": ("harness.cli.doctor", "doctor", "Preflight of this host, each finding with its remedy."),
+    "prepare": ("harness.cli.prepare", "prepare_command", "Build and check the variants of a model."),
+    "plan": ("harness.cli.plan", "plan", "The expanded cases of a sweep, without touching a device."),
+    "run": ("harness.cli.run", "run", "Run a sweep, live; writes reports/<run>/."),
+    "report": ("harness.cli.report", "report", "Write the reports of a run again from the store."),
+    "inspect": ("harness.cli.inspect", "inspect_command", "Tensors, operators and quantization of a .tflite file."),
+    "schema": ("harness.cli.schema", "schema", "The JSON Schema of the sweep file, for editors."),
+    "completion": ("harness.cli.completion", "completion", "Print the shell completion script."),
+}
+
+
+class LazyGroup(click.RichGroup):
+    """Lists commands from the table above and imports one only when it is called."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """All names, in the order in which a person needs them."""
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """A stand-in that knows only its help line: enough for listing and completion."""
+        if cmd_name not in COMMANDS:
+            return None
+        return click.RichCommand(cmd_name, short_help=COMMANDS[cmd_name][2], help=COMMANDS[cmd_name][2])
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Replace the stand-in by the real command."""
+        name, command, rest = super().resolve_command(ctx, args)
+        if name is not None and command is not None:
+            module, attribute, _ = COMMANDS[name]
+            command = getattr(import_module(module), attribute)
+        return name, command, rest
+
+
+@click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(harness.__version__, "-V", "--version", prog_name="harness")
+def app() -> None:
+    """Measure quantized models on real devices, and believe the number.
+
+    Start with `harness plan SWEEP.yaml`, then `harness run SWEEP.yaml`.
+    """

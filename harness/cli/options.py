@@ -1,0 +1,88 @@
+"""Options that several commands share."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeVar
+
+import rich_click as click
+
+Command = TypeVar("Command", bound=Callable[..., Any])
+
+
+def default_cache_dir() -> Path:
+    """Where prepared models are kept: ``$XDG_CACHE_HOME/harness`` or ``~/.cache/harness``."""
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "harness"
+
+
+def reports_option(command: Command) -> Command:
+    """`--reports DIR`."""
+    return click.option(
+        "--reports",
+        "reports_dir",
+        type=click.Path(file_okay=False, path_type=Path),
+        default=Path("reports"),
+        show_default=True,
+        help="Folder of the reports and, unless --store says otherwise, of the results store.",
+    )(command)
+
+
+def store_option(command: Command) -> Command:
+    """`--store URL`."""
+    return click.option(
+        "--store",
+        "store_url",
+        metavar="PATH|URL",
+        default=None,
+        help="Results store: a SQLite file or a database URL. [default: harness.sqlite in --reports]",
+    )(command)
+
+
+def cache_option(command: Command) -> Command:
+    """`--cache DIR`."""
+    return click.option(
+        "--cache",
+        "cache_dir",
+        type=click.Path(file_okay=False, path_type=Path),
+        default=None,
+        help="Folder of prepared models. [default: $XDG_CACHE_HOME/harness or ~/.cache/harness]",
+    )(command)
+
+
+def jobs_option(command: Command) -> Command:
+    """`--jobs N`."""
+    return click.option(
+        "--jobs",
+        type=click.IntRange(1, 256),
+        default=os.cpu_count() or 1,
+        show_default="the number of cores",
+        help="Conversions at the same time.",
+    )(command)
+
+
+def set_option(command: Command) -> Command:
+    """`--set a.b=c`."""
+    return click.option(
+        "--set",
+        "overrides",
+        multiple=True,
+        metavar="PATH=VALUE",
+        help="Override a value of the sweep file, such as measure.blocks=4. Repeatable.",
+    )(command)
+
+
+def json_option(command: Command) -> Command:
+    """`--json`."""
+    return click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")(command)
+
+
+def sweep_argument(command: Command) -> Command:
+    """`SWEEP`."""
+    return click.argument("sweep_path", metavar="SWEEP", type=click.Path(path_type=Path))(command)
+
+
+def store_location(store_url: str | None, reports_dir: Path) -> str:
+    """The store to open for these options."""
+    return store_url or str(reports_dir / "harness.sqlite")

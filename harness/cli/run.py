@@ -1,0 +1,150 @@
+"""`harness run`: a sweep, live."""
+
+from __future__ import annotations
+
+import os
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import rich_click as click
+
+from harness.cli.options import (
+    cache_option,
+    default_cache_dir,
+    jobs_option,
+    reports_option,
+    set_option,
+    store_location,
+    store_option,
+    sweep_argument,
+)
+from harness.cli.outcome import EXIT_FAILED_ROW, EXIT_INTERRUPTED, EXIT_OK
+from harness.errors import StableError, UsageError
+
+if TYPE_CHECKING:
+    from harness.domain import RunRecord
+    from harness.events import Message
+    from harness.lab import SweepOutcome, SweepRequest
+    from harness.store import Store
+    from harness.sweep import Sweep
+
+
+@click.command()
+@sweep_argument
+@set_option
+@click.option(
+    "--resume",
+    is_flag=False,
+    flag_value="latest",
+    default=None,
+    metavar="[RUN]",
+    help="Continue the newest unfinished run of this sweep, or the one named; finished invocations are not repeated.",
+)
+@click.option(
+    "--display",
+    "display_kind",
+    type=click.Choice(["rich", "plain", "json", "none"]),
+    default=None,
+    help="Live view. [default: rich on a terminal, plain when piped or in CI]",
+)
+@reports_option
+@store_option
+@cache_option
+@jobs_option
+def run(
+    sweep_path: Path,
+    overrides: tuple[str, ...],
+    resume: str | None,
+    display_kind: str | None,
+    reports_dir: Path,
+    store_url: str | None,
+    cache_dir: Path | None,
+    jobs: int,
+) -> int:
+    """Run SWEEP and write reports/<run>/.
+
+    Ctrl-C once finishes the invocation in flight and leaves; twice leaves now. Either way `--resume` continues.
+    """
+    from harness.lab import SweepRequest
+    from harness.prepare import recipe_names
+    from harness.store import Store
+    from harness.sweep import load_sweep
+
+    sweep = load_sweep(sweep_path, overrides, known_models=recipe_names())
+    _make_reports_dir(reports_dir)
+    with Store.open(store_location(store_url, reports_dir)) as store:
+        request = SweepRequest(
+            sweep, reports_dir, cache_dir or default_cache_dir(), jobs, resume=_resumed(store, sweep, resume)
+        )
+        outcome = _run(request, store, display_kind)
+    return _exit_code(outcome)
+
+
+def _make_reports_dir(reports_dir: Path) -> None:
+    try:
+        reports_dir.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise StableError(
+            f"the reports folder cannot be made: {error.strerror}",
+            where=str(reports_dir),
+            remedy="Name a writable folder with --reports.",
+        ) from error
+    if not os.access(reports_dir, os.W_OK):
+        raise StableError(
+            "the reports folder is not writable", where=str(reports_dir), remedy="Name a writable folder with --reports."
+        )
+
+
+def _resumed(store: Store, sweep: Sweep, resume: str | None) -> RunRecord | None:
+    if resume is None:
+        return None
+    found = store.unfinished_run(sweep.sha256) if resume == "latest" else store.find_run(resume)
+    if found is None:
+        raise UsageError(
+            "this sweep has no unfinished run to resume",
+            remedy="A changed sweep file is another sweep. Leave --resume away to start anew.",
+        )
+    if found.sweep_sha256 != sweep.sha256:
+        raise UsageError(
+            f"run {found.run_id} was made from another version of this sweep file",
+            remedy="Resume with the same file and the same --set options, or start anew without --resume.",
+        )
+    return found
+
+
+def _run(request: SweepRequest, store: Store, display_kind: str | None) -> SweepOutcome:
+    from harness.display import open_display
+    from harness.lab import run_sweep
+    from harness.lab.interrupt import Interrupt, handle_signals
+    from harness.report import write_reports
+    from harness.store import LeaseBook
+
+    interrupt = Interrupt()
+
+    def write(run_id: str, directory: Path) -> None:
+        write_reports(store.view(run_id), directory)
+
+    with LeaseBook.open() as leases, open_display(display_kind) as display:
+
+        def say(text: str) -> None:
+            display.post(_message(text))
+
+        with handle_signals(interrupt, say):
+            return run_sweep(
+                request, store=store, leases=leases, post=display.post, interrupt=interrupt, write_reports=write
+            )
+
+
+def _message(text: str) -> Message:
+    from harness.events import Message
+
+    return Message("warning", text, time.monotonic())
+
+
+def _exit_code(outcome: SweepOutcome) -> int:
+    from harness.lab.ledger import needs_attention
+
+    if outcome.state == "interrupted":
+        return EXIT_INTERRUPTED
+    return EXIT_FAILED_ROW if any(map(needs_attention, outcome.rows)) else EXIT_OK

@@ -1,0 +1,171 @@
+"""One device's lane: it takes the tasks of its device in order and makes each durable before the next begins."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timezone
+from pathlib import Path
+
+from harness.devices.base import Device
+from harness.domain import (
+    AccuracySettings,
+    Case,
+    InvocationRecord,
+    InvocationRequest,
+    InvocationResult,
+    MeasureSettings,
+    Purpose,
+    RuntimeRef,
+    Status,
+)
+from harness.events import Event, InvocationFinished, InvocationStarted, Message, RowUpdated
+from harness.lab.interrupt import Interrupt
+from harness.lab.ledger import Ledger
+from harness.lab.outputs import OutputsPass, read_check, write_inputs
+from harness.lab.tasks import MAX_ATTEMPTS, Task, attempts_allowed
+from harness.runtimes.base import Runtime
+from harness.sweep import expected_invocation_s
+from harness.units import ns_to_us, us_to_ms
+
+
+def utc_now() -> str:
+    """Now, ISO 8601 UTC with milliseconds."""
+    return datetime.now(timezone.utc).isoformat(timespec="milliseconds")
+
+
+@dataclass(frozen=True)
+class LaneContext:
+    """What every lane of a run shares."""
+
+    ledger: Ledger
+    measure: MeasureSettings
+    accuracy: AccuracySettings
+    interrupt: Interrupt
+    post: Callable[[Event], None]
+    scratch: Path
+    clock: Callable[[], float] = time.monotonic
+    sleep: Callable[[float], None] = time.sleep
+
+
+class Lane:
+    """Runs tasks on one device. `token` is the fencing token of its lease, `lost` says when the lease is gone."""
+
+    def __init__(
+        self,
+        device: Device,
+        runtimes: dict[RuntimeRef, Runtime],
+        context: LaneContext,
+        token: int,
+        lost: Callable[[], bool],
+    ) -> None:
+        self.device, self._runtimes, self._context, self._token, self._lost = device, runtimes, context, token, lost
+
+    def run(self, tasks: Sequence[Task], first_index: int = 0) -> None:
+        """Do `tasks` until the end, an interrupt, or the loss of the lease.
+
+        Raises:
+            StoreError: a result could not be made durable; nothing further is measured.
+        """
+        for index, task in enumerate(tasks, first_index):
+            if self._context.interrupt.stop.is_set():
+                return
+            if self._lost():
+                self._say("error", "another sweep took over this device; stopping here, finished results are kept")
+                return
+            if not self._context.ledger[task.case.case_id].given_up():
+                self._do(task, index)
+
+    def _do(self, task: Task, index: int) -> None:
+        before = self._context.ledger[task.case.case_id].attempts(task)
+        for attempt in range(before, before + MAX_ATTEMPTS):
+            status = self._attempt(task, index, attempt).result.status
+            if status is Status.INTERRUPTED:
+                return
+            if attempt - before + 1 >= attempts_allowed(status):
+                break
+            self._say("warning", f"{task.case.label}: {status} in the {task.purpose} pass, trying once more")
+        self._update_row(task.case)
+        if task.purpose is Purpose.TIMING and self._context.measure.gap_s:
+            self._context.sleep(self._context.measure.gap_s)
+
+    def _attempt(self, task: Task, index: int, attempt: int) -> InvocationRecord:
+        context = self._context
+        expected_s = expected_invocation_s(context.measure, task.purpose)
+        context.post(
+            InvocationStarted(
+                self.device.device_id, task.case, task.purpose, task.block, index, expected_s, context.clock()
+            )
+        )
+        started_at = utc_now()
+        made, result = self._invoke(task)
+        record = InvocationRecord(
+            task.case.case_id, task.purpose, task.block, task.order, attempt, started_at, result
+        )
+        if result.status is not Status.INTERRUPTED:
+            # The check first: killed between the two writes, a resumed run repeats the pass instead of missing its check.
+            if made is not None and result.status is Status.DONE:
+                self._judge_outputs(task.case, made)
+            context.ledger.record(record, self._token)
+        self._post_finished(task, index, result)
+        return record
+
+    def _invoke(self, task: Task) -> tuple[OutputsPass | None, InvocationResult]:
+        file = self._context.ledger[task.case.case_id].file
+        if file is None or file.path is None:
+            return None, InvocationResult(Status.FAILED, error="there is no model file for this case")
+        request = InvocationRequest(
+            task.purpose,
+            file.path,
+            task.case.backend,
+            task.case.runtime,
+            self._context.measure,
+            seed=self._context.measure.seed,
+        )
+        made: OutputsPass | None = None
+        if task.purpose is Purpose.OUTPUTS:
+            made = write_inputs(file, self._context.accuracy.samples, self._context.scratch, task.case.case_id)
+            request = replace(request, inputs_path=str(made.inputs_path), outputs_path=str(made.outputs_path))
+        return made, self._runtimes[task.case.runtime].invoke(request, self._context.interrupt.cancel)
+
+    def _judge_outputs(self, case: Case, made: OutputsPass) -> None:
+        file = self._context.ledger[case.case_id].file
+        assert file is not None
+        self._context.ledger.set_check(case, read_check(file, made))
+        made.inputs_path.unlink(missing_ok=True)
+        made.outputs_path.unlink(missing_ok=True)
+
+    def _post_finished(self, task: Task, index: int, result: InvocationResult) -> None:
+        self._context.post(
+            InvocationFinished(
+                self.device.device_id,
+                task.case,
+                task.purpose,
+                task.block,
+                index,
+                result.status,
+                result.error,
+                _median_ms(result),
+                result.evidence.clock_end_ghz,
+                result.evidence.temp_end_c,
+                result.wall_s,
+                self._context.clock(),
+            )
+        )
+
+    def _update_row(self, case: Case) -> None:
+        row = self._context.ledger.row(case)
+        final = row.invocations >= self._context.measure.blocks or bool(self._context.ledger[case.case_id].given_up())
+        self._context.post(RowUpdated(row, case, final, self._context.clock()))
+
+    def _say(self, level: str, text: str) -> None:
+        self._context.post(Message(level, text, self._context.clock(), self.device.device_id))
+
+
+def _median_ms(result: InvocationResult) -> float | None:
+    import numpy as np
+
+    if result.samples_ns is None or not len(result.samples_ns):
+        return None
+    return us_to_ms(ns_to_us(float(np.median(result.samples_ns))))

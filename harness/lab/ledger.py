@@ -1,0 +1,163 @@
+"""What is known of each case of a run, in memory beside the store: written there first, summarised from here."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+
+from harness.domain import (
+    Case,
+    DeviceFacts,
+    InvocationRecord,
+    OutputsCheck,
+    Purpose,
+    ResultRow,
+    Status,
+    Verdict,
+    VariantFile,
+)
+from harness.lab.tasks import Task, given_up
+from harness.measure import skipped_row, summarise_case
+from harness.store import Store
+
+
+@dataclass
+class CaseLedger:
+    """All evidence of one case."""
+
+    case: Case
+    file: VariantFile | None = None
+    facts: DeviceFacts | None = None
+    records: list[InvocationRecord] = field(default_factory=list)
+    check: OutputsCheck | None = None
+    refusal: tuple[Status, str] | None = None
+
+    def timing_statuses(self) -> tuple[Status, ...]:
+        """How each timing block ended: the last attempt of each counts."""
+        last = {record.block: record.result.status for record in self.records if record.purpose is Purpose.TIMING}
+        return tuple(last.values())
+
+    def outputs_status(self) -> Status | None:
+        """How the outputs pass ended, None before it ran."""
+        statuses = [record.result.status for record in self.records if record.purpose is Purpose.OUTPUTS]
+        return statuses[-1] if statuses else None
+
+    def attempts(self, task: Task) -> int:
+        """How often `task` was tried before, in this session or the one it resumes."""
+        return sum((record.purpose, record.block) == (task.purpose, task.block) for record in self.records)
+
+    def given_up(self) -> str:
+        """Why the case is not continued, or an empty text."""
+        return given_up(self.timing_statuses(), self.outputs_status())
+
+
+class Ledger:
+    """The cases of one run. `record` is durable before it returns; thread-safe."""
+
+    def __init__(self, run_id: str, store: Store, cases: Iterable[Case], require_coverage: str) -> None:
+        self.run_id = run_id
+        self._store = store
+        self._require_coverage = require_coverage
+        self._cases = {case.case_id: CaseLedger(case) for case in cases}
+        self._lock = threading.Lock()
+
+    def __getitem__(self, case_id: str) -> CaseLedger:
+        return self._cases[case_id]
+
+    def restore(self, records: Iterable[InvocationRecord], checks: Mapping[str, OutputsCheck]) -> None:
+        """Take over what an interrupted run left in the store."""
+        for record in records:
+            self._cases[record.case_id].records.append(record)
+        for case_id, check in checks.items():
+            self._cases[case_id].check = check
+
+    def attach(self, files: Mapping[tuple[str, str], VariantFile], facts: DeviceFacts | None, case: Case) -> None:
+        """Say which file and device belong to `case`."""
+        entry = self._cases[case.case_id]
+        entry.file, entry.facts = files.get((case.model.name, case.variant)), facts
+
+    def refuse(self, case: Case, status: Status, reason: str) -> ResultRow:
+        """A case that is not run at all: a row with its reason."""
+        self._cases[case.case_id].refusal = (status, reason)
+        return self.row(case)
+
+    def record(self, record: InvocationRecord, token: int) -> None:
+        """Store one invocation durably, then remember it.
+
+        Raises:
+            StoreError: it could not be made durable.
+        """
+        self._store.append_invocation(self.run_id, record, token=token)
+        with self._lock:
+            self._cases[record.case_id].records.append(record)
+
+    def set_check(self, case: Case, check: OutputsCheck) -> None:
+        """Store what the outputs pass showed."""
+        self._store.save_check(self.run_id, case.case_id, check)
+        self._cases[case.case_id].check = check
+
+    def row(self, case: Case) -> ResultRow:
+        """The row as the evidence stands now."""
+        entry = self._cases[case.case_id]
+        if entry.refusal is not None:
+            status, reason = entry.refusal
+            return skipped_row(self.run_id, case, status, reason, facts=entry.facts, file=entry.file)
+        latency_ms, accuracy = self._float_reference(case)
+        with self._lock:
+            records = tuple(entry.records)
+        return summarise_case(
+            run_id=self.run_id,
+            case=case,
+            file=entry.file,
+            facts=entry.facts,
+            records=records,
+            check=entry.check,
+            require_coverage=self._require_coverage,
+            float32_latency_ms=latency_ms,
+            float32_accuracy=accuracy,
+        )
+
+    def final_rows(self) -> tuple[ResultRow, ...]:
+        """All rows in plan order, each saved."""
+        rows = tuple(self.row(entry.case) for entry in self._cases.values())
+        for row in rows:
+            self._store.save_row(row)
+        return rows
+
+    def _float_reference(self, case: Case) -> tuple[float | None, float | None]:
+        """Latency and accuracy of the float32 case beside `case`, as far as they are known."""
+        if case.variant == "float32":
+            return None, None
+        for entry in self._cases.values():
+            if entry.case.variant == "float32" and _same_but_variant(entry.case, case) and entry.records:
+                return _latency_ms(entry), _accuracy(entry.check)
+        return None, None
+
+
+def _same_but_variant(one: Case, other: Case) -> bool:
+    return (one.model, one.target, one.backend, one.runtime) == (other.model, other.target, other.backend, other.runtime)
+
+
+def _latency_ms(entry: CaseLedger) -> float | None:
+    import numpy as np
+
+    from harness.units import ns_to_us, us_to_ms
+
+    medians = [
+        float(np.median(record.result.samples_ns))
+        for record in entry.records
+        if record.purpose is Purpose.TIMING and record.result.samples_ns is not None and len(record.result.samples_ns)
+    ]
+    return us_to_ms(ns_to_us(float(np.median(medians)))) if medians else None
+
+
+def _accuracy(check: OutputsCheck | None) -> float | None:
+    return check.accuracy.value if check is not None and check.accuracy is not None else None
+
+
+def needs_attention(row: ResultRow) -> bool:
+    """Whether a row counts as failed for the exit code: it has no number, or one that is known to be wrong."""
+    if row.status in (Status.SKIPPED, Status.UNSUPPORTED):
+        return False
+    return row.status is not Status.DONE or row.verdict in (Verdict.WRONG_OUTPUT, Verdict.FELL_BACK)

@@ -1,0 +1,77 @@
+"""What is to be done on one device, in order: pure."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+
+from harness.domain import Case, MeasureSettings, Purpose, Status
+from harness.measure.protocol import schedule
+
+DoneKey = tuple[str, Purpose, int]
+
+# A second try of a crash or a refusal gives the same answer; a missed deadline may have been the machine's fault.
+ATTEMPTS = {Status.OFFLINE: 3, Status.TIMEOUT: 2}
+MAX_ATTEMPTS = max(ATTEMPTS.values())
+
+
+@dataclass(frozen=True)
+class Task:
+    """One invocation to make; `order` is its place inside the block."""
+
+    case: Case
+    purpose: Purpose
+    block: int
+    order: int
+
+    @property
+    def key(self) -> DoneKey:
+        """What makes an invocation the same one after a resume."""
+        return (self.case.case_id, self.purpose, self.block)
+
+
+def tasks_for(cases: Sequence[Case], measure: MeasureSettings) -> tuple[Task, ...]:
+    """All invocations for one device: outputs first (a wrong case shows early), then the interleaved timing blocks, then
+    what is slow to disturb: memory and profile."""
+    by_id = {case.case_id: case for case in cases}
+    blocks = schedule(tuple(by_id), measure.blocks, measure.seed)
+    timing = [
+        Task(by_id[case_id], Purpose.TIMING, block, order)
+        for block, order_of_block in enumerate(blocks)
+        for order, case_id in enumerate(order_of_block)
+    ]
+    return (
+        *_single_pass(cases, Purpose.OUTPUTS),
+        *timing,
+        *(_single_pass(cases, Purpose.MEMORY) if measure.memory else ()),
+        *(_single_pass(cases, Purpose.PROFILE) if measure.profile else ()),
+    )
+
+
+def _single_pass(cases: Sequence[Case], purpose: Purpose) -> tuple[Task, ...]:
+    return tuple(Task(case, purpose, 0, order) for order, case in enumerate(cases))
+
+
+def remaining(tasks: Sequence[Task], done: Collection[DoneKey]) -> tuple[Task, ...]:
+    """The tasks that a resumed run still has to do, in the same order."""
+    return tuple(task for task in tasks if task.key not in done)
+
+
+def attempts_allowed(status: Status) -> int:
+    """How often an invocation that ended with `status` is tried in all."""
+    return ATTEMPTS.get(status, 1)
+
+
+def given_up(timing: Sequence[Status], outputs: Status | None) -> str:
+    """Why no further invocation of a case is worth its time, or an empty text.
+
+    Args:
+        timing: statuses of the finished timing invocations.
+        outputs: status of the outputs pass, None when it has not run.
+    """
+    if outputs not in (None, Status.DONE):
+        return "the outputs pass failed"
+    failed = sum(status is not Status.DONE for status in timing)
+    if failed >= 2 and failed > len(timing) - failed:
+        return f"{failed} of {len(timing)} timing invocations failed"
+    return ""
