@@ -5,7 +5,7 @@ BIN = $(VENV)/bin
 
 # With pyenv every installed version is offered to tox, not only the selected one.
 ifneq ($(shell command -v pyenv 2>/dev/null),)
-export PYENV_VERSION := $(shell pyenv versions --bare 2>/dev/null | sort -rV | grep -E '^3\.1[0-9]+\.' | paste -sd:)
+export PYENV_VERSION := $(shell (pyenv version-name; pyenv versions --bare | grep -E '^3\.1[0-9]+\.') | paste -sd:)
 endif
 
 .PHONY: demo test lint bench install clean
@@ -28,7 +28,6 @@ $(VENV)/bin/python:
 	$(PYTHON) -m venv $(VENV)
 
 $(VENV)/installed: setup.cfg pyproject.toml | $(VENV)/bin/python
-	$(BIN)/python -m pip install --quiet --upgrade pip setuptools
 	$(BIN)/python -m pip install --quiet --editable '.[prepare]'
 	touch $@
 
