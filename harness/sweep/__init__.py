@@ -1,0 +1,56 @@
+"""The sweep file: read it strictly, expand it to cases, estimate its time.
+
+Public names are imported on first use: reading a file needs pydantic and ruamel.yaml, a plan and its estimate do not.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from harness.sweep.estimate import estimate_s, expected_invocation_s, invocations, lane_estimates_s
+    from harness.sweep.load import load_sweep, parse_sweep
+    from harness.sweep.model import ExcludeRule, Sweep
+    from harness.sweep.plan import Plan, Skip, expand, skip_reason
+    from harness.sweep.schema import json_schema
+
+_MODULES = {
+    "ExcludeRule": "model",
+    "Plan": "plan",
+    "Skip": "plan",
+    "Sweep": "model",
+    "estimate_s": "estimate",
+    "expand": "plan",
+    "expected_invocation_s": "estimate",
+    "invocations": "estimate",
+    "json_schema": "schema",
+    "lane_estimates_s": "estimate",
+    "load_sweep": "load",
+    "parse_sweep": "load",
+    "skip_reason": "plan",
+}
+
+__all__ = [
+    "ExcludeRule",
+    "Plan",
+    "Skip",
+    "Sweep",
+    "estimate_s",
+    "expand",
+    "expected_invocation_s",
+    "invocations",
+    "json_schema",
+    "lane_estimates_s",
+    "load_sweep",
+    "parse_sweep",
+    "skip_reason",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _MODULES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = getattr(import_module(f"{__name__}.{_MODULES[name]}"), name)
+    globals()[name] = value
+    return value

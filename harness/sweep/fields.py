@@ -1,0 +1,373 @@
+"""The keys of a sweep file as pydantic models: types, bounds, defaults, descriptions. Used at the file's edge only.
+
+Entries that may be a plain name or a mapping are unions told apart by shape, so that each fault is reported once, at
+its place.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Annotated, Any, Literal
+
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Discriminator,
+    Field,
+    Tag,
+    ValidationInfo,
+    WithJsonSchema,
+    model_validator,
+)
+from pydantic.config import JsonDict
+from pydantic_core import PydanticCustomError
+from typing_extensions import Self
+
+from harness.domain import VARIANTS, AccuracySettings, Backend, MeasureSettings
+from harness.sweep.findings import printable, suggestion
+from harness.units import parse_duration_s
+
+PROBLEM = "sweep_problem"
+SHAPES = ("<name>", "<list>", "<mapping>")
+SLUG = r"^[A-Za-z0-9][A-Za-z0-9._-]*$"
+SLUG_WORDS = "up to 64 letters, digits, . _ -, the first a letter or digit"
+DEVICE = r"^((usb|pci)(:\d{1,3})?|:\d{1,3})$"
+PATTERN_WORDS = {SLUG: SLUG_WORDS, DEVICE: "usb, pci, usb:0, pci:0 or :0, with the number of the device"}
+WEIGHTS = ("imagenet", "random")
+
+_DEFAULTS = MeasureSettings()
+_CPU = Backend()
+
+VariantName = Literal["float32", "dynamic_range", "float16", "full_integer", "int8", "int16x8"]
+TargetName = Literal["host", "adb", "edgetpu"]
+BackendName = Literal["cpu", "gpu", "hexagon", "qnn", "nnapi"]
+RuntimeName = Literal["litert"]
+CoreClass = Literal["big", "big_cluster", "little", "all"]
+Coverage = Literal["full", "partial", "any"]
+ExcludedBackend = Literal["cpu", "cpu xnnpack", "cpu builtin", "cpu reference", "gpu", "hexagon", "qnn", "nnapi"]
+
+
+Problem = tuple[str, tuple[str, ...]]
+
+
+def problem(text: str, *keys: str) -> PydanticCustomError:
+    """A finished sentence as a validation error; `keys` are the keys it is about, the first gives the place."""
+    return problems([(text, keys)])
+
+
+def problems(found: Sequence[Problem]) -> PydanticCustomError:
+    """Several sentences as one validation error, each with the keys it is about."""
+    return PydanticCustomError(PROBLEM, "{text}", {"text": "; ".join(text for text, _ in found), "problems": found})
+
+
+def _shape(value: Any) -> str:
+    if isinstance(value, dict):
+        return "<mapping>"
+    return "<list>" if isinstance(value, list) else "<name>"
+
+
+def _seconds(value: Any) -> Any:
+    if not isinstance(value, str):
+        return value
+    try:
+        return parse_duration_s(value)
+    except ValueError:
+        raise problem(
+            f"'{printable(value)}' is not a duration; allowed: seconds, or text such as 2s, 500ms, 1min"
+        ) from None
+
+
+def _span(default: float, low: float, high: float, description: str) -> Any:
+    """A field in seconds from `low` to `high`."""
+    bounds: JsonDict = {"minimum": low, "maximum": high}
+    return Field(default, ge=low, le=high, description=description, json_schema_extra=bounds)
+
+
+def _distinct(value: list[int]) -> list[int]:
+    if len(set(value)) < len(value):
+        raise problem("a core is named twice; allowed: each core once")
+    return value
+
+
+def _recipe_name(value: str, info: ValidationInfo) -> str:
+    known = sorted((info.context or {}).get("known_models", ()))
+    if value in known:
+        return value
+    allowed = f"allowed: {', '.join(known) or 'no recipe is installed'}, or {{file: PATH}}"
+    hint = suggestion(value, known)
+    if not hint and ("/" in value or value.endswith((".tflite", ".keras", ".py"))):
+        hint = f"; did you mean {{file: {printable(value)}}}?"
+    raise problem(f"unknown model '{printable(value)}'; {allowed}{hint}")
+
+
+def _weights(value: str) -> str:
+    hint = suggestion(value, WEIGHTS) if value not in WEIGHTS and "/" not in value and "." not in value else ""
+    if hint:
+        raise problem(f"unknown weights '{printable(value)}'; allowed: imagenet, random, or a path{hint}")
+    return value
+
+
+Seconds = Annotated[
+    float,
+    Field(allow_inf_nan=False),
+    BeforeValidator(_seconds),
+    WithJsonSchema({"type": ["number", "string"], "pattern": r"^\s*\d+(\.\d+)?\s*(ns|us|ms|s|min|h)\s*$"}),
+]
+Text = Annotated[str, Field(min_length=1, max_length=4096)]
+Slug = Annotated[str, Field(min_length=1, max_length=64, pattern=SLUG)]
+RecipeName = Annotated[str, AfterValidator(_recipe_name)]
+CoreIndex = Annotated[int, Field(ge=0, le=1023)]
+CoreList = Annotated[list[CoreIndex], Field(min_length=1, max_length=256), AfterValidator(_distinct)]
+Threads = Annotated[int, Field(ge=1, le=256)]
+Cores = Annotated[
+    Annotated[CoreClass, Tag("<name>")] | Annotated[CoreList, Tag("<list>")],
+    Discriminator(_shape),
+]
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True, defer_build=True)
+
+
+class _OneKey(_Strict):
+    """A mapping with exactly one key that is set."""
+
+    @model_validator(mode="after")
+    def _one_key(self) -> Self:
+        if len(self.model_fields_set) != 1:
+            names = ", ".join(type(self).model_fields)
+            raise problem(f"{len(self.model_fields_set)} keys where one belongs; allowed: one of {names}")
+        return self
+
+    @property
+    def kind(self) -> str:
+        """The one key."""
+        return next(iter(self.model_fields_set))
+
+
+_ONE_KEY = {"minProperties": 1, "maxProperties": 1}
+
+
+class ModelMapping(_Strict):
+    """A model file, or a recipe with options."""
+
+    model_config = ConfigDict(json_schema_extra={"oneOf": [{"required": ["file"]}, {"required": ["recipe"]}]})
+
+    file: Text = Field(
+        "", description="A .tflite or .keras file, SavedModel folder or recipe .py, relative to the sweep file."
+    )
+    recipe: RecipeName = Field("", description="The name of a recipe.")
+    name: Slug = Field("", description="What to call the file in results; its stem when absent.")
+    weights: Annotated[Text, AfterValidator(_weights)] = Field(
+        "",
+        description="Weights of the recipe: imagenet, random, or a path relative to the sweep file.",
+    )
+
+    @model_validator(mode="after")
+    def _file_or_recipe(self) -> Self:
+        if bool(self.file) == bool(self.recipe):
+            raise problem("a model is either a file or a recipe; allowed: {file: PATH} or {recipe: NAME}")
+        if self.recipe and self.name:
+            raise problem("a recipe is called by its own name; name goes with file", "name")
+        if self.weights and self.file and not self.file.endswith(".py"):
+            raise problem("a model file carries its weights; weights goes with recipe", "weights")
+        return self
+
+
+class AdbSelector(_Strict):
+    """Which phone. Both keys must agree when both are given; any phone when neither is."""
+
+    serial: Text = Field("", description="The serial number as `adb devices` prints it, quoted.")
+    model: Text = Field("", description="The phone's model name, such as Pixel 8.")
+
+
+class EdgeTpuSelector(_Strict):
+    """Which Edge TPU."""
+
+    device: str = Field("", pattern=DEVICE, description="Device as libedgetpu names it: usb, pci, usb:0, pci:1, :0.")
+
+
+class NoOptions(_Strict):
+    """A mapping without keys: nothing to choose here."""
+
+
+class TargetMapping(_OneKey):
+    """A target with a choice of device."""
+
+    model_config = ConfigDict(json_schema_extra=_ONE_KEY)  # type: ignore[typeddict-item]
+
+    host: NoOptions | None = Field(None, description="This machine; it takes no options.")
+    adb: AdbSelector | None = Field(None, description="An Android phone over adb.")
+    edgetpu: EdgeTpuSelector | None = Field(None, description="A Coral Edge TPU.")
+
+
+class CpuOptions(_Strict):
+    """Options of the CPU backend."""
+
+    threads: Threads = Field(_CPU.threads, description="Threads of the interpreter.")
+    cores: Cores = Field("big", description="Cores to pin to: a class, or a list of core numbers.")
+    xnnpack: bool = Field(_CPU.xnnpack, description="The XNNPACK delegate; false for the runtime's built-in kernels.")
+    kernels: Literal["optimized", "reference"] = Field(
+        "optimized", description="Built-in kernels to use; reference kernels are slow on purpose and exclude XNNPACK."
+    )
+
+    @model_validator(mode="after")
+    def _agree(self) -> Self:
+        if found := list(self._contradictions()):
+            raise problems(found)
+        return self
+
+    def _contradictions(self) -> Iterator[Problem]:
+        if self.kernels == "reference" and self.xnnpack and "xnnpack" in self.model_fields_set:
+            text = "reference kernels run without XNNPACK; allowed: xnnpack: false, or leave it out"
+            yield text, ("xnnpack", "kernels")
+        if isinstance(self.cores, list) and self.threads > len(self.cores):
+            text = f"threads {self.threads} on {len(self.cores)} listed cores; allowed: at most one thread a core"
+            yield text, ("threads", "cores")
+
+
+class BackendMapping(_OneKey):
+    """A backend with options."""
+
+    model_config = ConfigDict(json_schema_extra=_ONE_KEY)  # type: ignore[typeddict-item]
+
+    cpu: CpuOptions | None = Field(None, description="The CPU.")
+    gpu: NoOptions | None = Field(None, description="The GPU delegate; it takes no options.")
+    hexagon: NoOptions | None = Field(None, description="The Hexagon DSP delegate of a phone; it takes no options.")
+    qnn: NoOptions | None = Field(None, description="The Qualcomm QNN delegate of a phone; it takes no options.")
+    nnapi: NoOptions | None = Field(None, description="Android's NNAPI; it takes no options.")
+
+
+class LitertOptions(_Strict):
+    """Options of the LiteRT runtime."""
+
+    python: Text = Field(
+        "",
+        description="The interpreter that has the library (ai-edge-litert or tflite-runtime), a path relative to the sweep file.",
+    )
+
+
+class RuntimeMapping(_OneKey):
+    """A runtime with options."""
+
+    model_config = ConfigDict(json_schema_extra=_ONE_KEY)  # type: ignore[typeddict-item]
+
+    litert: LitertOptions | None = Field(None, description="LiteRT, the maintained TensorFlow Lite.")
+
+
+class Measure(_Strict):
+    """The protocol: how long and how often. Spans are seconds, or text such as 2s, 500ms, 1min."""
+
+    blocks: int = Field(
+        _DEFAULTS.blocks, ge=1, le=1000, description="Timing processes per case, one in each interleaved block."
+    )
+    min_s: Seconds = _span(_DEFAULTS.min_s, 0.001, 3600, "Shortest timed window of a process.")
+    min_iterations: int = Field(
+        _DEFAULTS.min_iterations, ge=1, le=1_000_000, description="Fewest inferences in the timed window."
+    )
+    max_s: Seconds = _span(_DEFAULTS.max_s, 0.001, 7200, "Longest timed window, min_iterations or not.")
+    warmup_min_s: Seconds = _span(_DEFAULTS.warmup_min_s, 0, 3600, "Shortest warm-up of a process.")
+    warmup_min_iterations: int = Field(
+        _DEFAULTS.warmup_min_iterations, ge=0, le=1_000_000, description="Fewest inferences of the warm-up."
+    )
+    warmup_max_s: Seconds = _span(_DEFAULTS.warmup_max_s, 0, 7200, "Longest warm-up.")
+    gap_s: Seconds = _span(_DEFAULTS.gap_s, 0, 3600, "Pause between processes on a device.")
+    timeout_s: Seconds = _span(_DEFAULTS.timeout_s, 1, 86400, "Deadline of one process; it is killed then.")
+    seed: int = Field(
+        _DEFAULTS.seed, ge=0, le=2**63 - 1, description="Seed of the order inside the blocks and of random inputs."
+    )
+    memory: bool = Field(_DEFAULTS.memory, description="Measure peak memory, in a process of its own.")
+    profile: bool = Field(_DEFAULTS.profile, description="Profile the operators, in a process of its own.")
+
+    @model_validator(mode="after")
+    def _order(self) -> Self:
+        if found := list(self._contradictions()):
+            raise problems(found)
+        return self
+
+    def _contradictions(self) -> Iterator[Problem]:
+        for low, high in (("min_s", "max_s"), ("warmup_min_s", "warmup_max_s")):
+            low_s, high_s = getattr(self, low), getattr(self, high)
+            if low_s > high_s:
+                yield f"{low} {low_s:g} is longer than {high} {high_s:g}; allowed: {low} at most {high}", (low, high)
+        longest_s = self.warmup_max_s + self.max_s
+        if self.timeout_s <= longest_s:
+            text = f"timeout_s {self.timeout_s:g} would kill a process that uses all of warmup_max_s and max_s"
+            yield f"{text}; allowed: more than {longest_s:g}", ("timeout_s", "max_s", "warmup_max_s")
+
+
+class Accuracy(_Strict):
+    """The accuracy pass."""
+
+    samples: Annotated[int, Field(ge=0, le=10_000_000)] | None = Field(
+        AccuracySettings().samples, description="Test samples at most; all when absent or null, 0 for no accuracy pass."
+    )
+
+
+class Require(_Strict):
+    """What a row must show to be trusted."""
+
+    coverage: Coverage = Field(
+        "partial",
+        description="Nodes the delegate must take: full for all, partial for at least one, any for no demand.",
+    )
+
+
+def _one_or_many(item: Any) -> Any:
+    many = Annotated[list[item], Field(min_length=1)]
+    return Annotated[Annotated[item, Tag("<name>")] | Annotated[many, Tag("<list>")], Discriminator(_shape)]
+
+
+class Exclusion(_Strict):
+    """Leaves out the cases that match every key given; a list matches any of its values."""
+
+    model_config = ConfigDict(json_schema_extra={"minProperties": 1})
+
+    model: _one_or_many(Text) = Field(None, description="Model name.")  # type: ignore[valid-type]
+    variant: _one_or_many(VariantName) = Field(None, description="Variant name.")  # type: ignore[valid-type]
+    target: _one_or_many(Text) = Field(None, description="Target: its kind, or its label such as adb serial=0123.")  # type: ignore[valid-type]
+    backend: _one_or_many(ExcludedBackend) = Field(None, description="Backend: cpu means every CPU backend.")  # type: ignore[valid-type]
+    threads: _one_or_many(Threads) = Field(None, description="Threads of the CPU backend.")  # type: ignore[valid-type]
+    runtime: _one_or_many(Text) = Field(None, description="Runtime: its name, or its label with the interpreter.")  # type: ignore[valid-type]
+
+    @model_validator(mode="after")
+    def _not_empty(self) -> Self:
+        if not self.model_fields_set:
+            raise problem(f"an empty rule would exclude every case; allowed: {', '.join(type(self).model_fields)}")
+        return self
+
+
+ModelEntry = Annotated[
+    Annotated[RecipeName, Tag("<name>")] | Annotated[ModelMapping, Tag("<mapping>")], Discriminator(_shape)
+]
+TargetEntry = Annotated[
+    Annotated[TargetName, Tag("<name>")] | Annotated[TargetMapping, Tag("<mapping>")], Discriminator(_shape)
+]
+BackendEntry = Annotated[
+    Annotated[BackendName, Tag("<name>")] | Annotated[BackendMapping, Tag("<mapping>")], Discriminator(_shape)
+]
+RuntimeEntry = Annotated[
+    Annotated[RuntimeName, Tag("<name>")] | Annotated[RuntimeMapping, Tag("<mapping>")], Discriminator(_shape)
+]
+
+
+class SweepFile(_Strict):
+    """A sweep: models, variants, targets and backends to combine, and how to measure them."""
+
+    model_config = ConfigDict(json_schema_extra={"not": {"required": ["runtime", "runtimes"]}})
+
+    name: Slug = Field("", description="Name of the sweep in results; the file's stem when absent.")
+    models: list[ModelEntry] = Field(min_length=1, description="Models: recipe names, files, or recipes with options.")
+    variants: list[VariantName] = Field(list(VARIANTS), min_length=1, description="Quantization variants.")  # type: ignore[arg-type]
+    targets: list[TargetEntry] = Field(["host"], min_length=1, description="Where to run.")
+    backends: list[BackendEntry] = Field(["cpu"], min_length=1, description="What computes: the CPU or a delegate.")
+    runtime: RuntimeEntry = Field("litert", description="The inference library.")
+    runtimes: list[RuntimeEntry] = Field(
+        [], min_length=1, description="Several inference libraries to compare; instead of runtime."
+    )
+    measure: Measure = Field(default_factory=lambda: Measure(), description="The protocol: how long and how often.")
+    accuracy: Accuracy = Field(default_factory=lambda: Accuracy(), description="The accuracy pass.")
+    require: Require = Field(default_factory=lambda: Require(), description="What a row must show to be trusted.")
+    exclude: list[Exclusion] = Field([], description="Cases to leave out.")

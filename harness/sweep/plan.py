@@ -1,0 +1,107 @@
+"""The cases of a sweep, and what is left out and why: a pure product in a stable order."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from itertools import product
+
+from harness.domain import Backend, Case, Target
+from harness.sweep.model import Sweep, names_of
+
+_BACKENDS = {
+    "host": ("cpu", "gpu"),
+    "adb": ("cpu", "gpu", "hexagon", "qnn", "nnapi"),
+    "edgetpu": ("cpu", "gpu", "hexagon", "qnn", "nnapi"),
+}
+_NOT_DRIVEN = {
+    "adb": "Android phones are not driven by this version",
+    "edgetpu": "Edge TPUs are not driven by this version",
+}
+_PHONE_PARTS = {
+    "hexagon": "Hexagon is the DSP of a phone; this target has none",
+    "qnn": "QNN drives the accelerators of Qualcomm phones; this target has none",
+    "nnapi": "NNAPI is part of Android; this target does not have it",
+}
+
+
+@dataclass(frozen=True)
+class Skip:
+    """A case that will not run, and the reason for the reader."""
+
+    case: Case
+    reason: str
+
+
+@dataclass(frozen=True)
+class Plan:
+    """The cases that will run, and those that will not, both in the order of the file."""
+
+    cases: tuple[Case, ...]
+    skips: tuple[Skip, ...]
+
+
+def expand(sweep: Sweep, *, available: Callable[[Case], str | None] | None = None) -> Plan:
+    """Every combination of model, variant, target, backend and runtime, each once; the last varies fastest.
+
+    `available` says why a case cannot run on the devices at hand, or None; it is asked last, for cases that have no
+    other reason. An exclude rule of the file comes first.
+    """
+    cases: list[Case] = []
+    skips: list[Skip] = []
+    points = product(
+        dict.fromkeys(sweep.models),
+        dict.fromkeys(sweep.variants),
+        dict.fromkeys(sweep.targets),
+        dict.fromkeys(sweep.backends),
+        dict.fromkeys(sweep.runtimes),
+    )
+    for model, variant, target, backend, runtime in points:
+        case = Case(model, variant, target, backend, runtime)
+        reason = _excluded(sweep, case) or skip_reason(case) or (available(case) if available else None)
+        if reason:
+            skips.append(Skip(case, reason))
+        else:
+            cases.append(case)
+    return Plan(tuple(cases), tuple(skips))
+
+
+def _excluded(sweep: Sweep, case: Case) -> str | None:
+    if not sweep.exclude:
+        return None
+    names = names_of(case)
+    for number, rule in enumerate(sweep.exclude, 1):
+        if rule.matches(names):
+            return f"excluded by rule {number} ({rule.text})"
+    return None
+
+
+def skip_reason(case: Case) -> str | None:
+    """Why a case makes no sense whatever device is at hand, or None."""
+    backend = case.backend
+    return _target_reason(case.target, backend) or _variant_reason(case.variant, backend) or _options_reason(backend)
+
+
+def _target_reason(target: Target, backend: Backend) -> str | None:
+    if target.kind in _NOT_DRIVEN:
+        return _NOT_DRIVEN[target.kind]
+    if backend.kind in _BACKENDS[target.kind]:
+        return None
+    return _PHONE_PARTS[backend.kind]
+
+
+def _variant_reason(variant: str, backend: Backend) -> str | None:
+    if backend.kind == "gpu" and variant == "int16x8":
+        return "the GPU accelerator rejects INT16 tensors"
+    return None
+
+
+def _options_reason(backend: Backend) -> str | None:
+    """Settings that contradict each other; a sweep file is refused with them, a sweep made in code is not."""
+    if backend.kind != "cpu" and backend.threads != 1:
+        return f"threads belong to the CPU backend; {backend.kind} has none to choose"
+    if backend.kind != "cpu" and not (backend.xnnpack and backend.kernels == "optimized"):
+        return f"xnnpack and kernels belong to the CPU backend, not to {backend.kind}"
+    if backend.xnnpack and backend.kernels == "reference":
+        return "reference kernels run without XNNPACK"
+    return None

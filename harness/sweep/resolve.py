@@ -1,0 +1,170 @@
+"""A validated sweep file to a `Sweep`: shorthand spelled out, defaults filled in, names checked across the file."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Iterable
+from pathlib import Path, PurePath
+from typing import Any
+
+from harness.domain import AccuracySettings, Backend, MeasureSettings, ModelRef, RuntimeRef, Target
+from harness.sweep.fields import (
+    SLUG,
+    SLUG_WORDS,
+    WEIGHTS,
+    BackendMapping,
+    Exclusion,
+    ModelMapping,
+    RuntimeMapping,
+    SweepFile,
+    TargetMapping,
+    TargetName,
+)
+from harness.sweep.findings import Finding, KeyPath, dotted, printable, suggestion
+from harness.sweep.model import ExcludeRule, Sweep
+from harness.sweep.prune import PrunedView
+
+MAX_CASES = 100_000
+
+
+class Resolver:
+    """Makes a `Sweep` of one file, collecting findings on the way. `folder` is what relative paths start from."""
+
+    def __init__(self, file: SweepFile, view: PrunedView, folder: Path, known_models: Iterable[str]) -> None:
+        self.file = file
+        self.view = view
+        self.folder = folder
+        self.known_models = tuple(known_models)
+        self.findings: list[Finding] = []
+
+    def sweep(self, name: str, text: str) -> Sweep:
+        """The sweep; `name` serves when the file has none. Worth nothing when there are findings."""
+        file = self.file
+        sweep = Sweep(
+            name=self._name(name),
+            models=self._models(),
+            variants=_distinct(file.variants),
+            targets=_distinct(map(_target, file.targets)),
+            backends=_distinct(map(_backend, file.backends)),
+            runtimes=_distinct(map(self._runtime, file.runtimes or [file.runtime])),
+            measure=MeasureSettings(**file.measure.model_dump()),
+            accuracy=AccuracySettings(samples=file.accuracy.samples),
+            require_coverage=file.require.coverage,
+            exclude=_distinct(map(_rule, file.exclude)),
+            text=text,
+        )
+        self._check_size(sweep)
+        self._check_exclude(sweep)
+        if self.view.document.has(("runtime",)) and self.view.document.has(("runtimes",)):
+            self._find(("runtimes",), "both runtime and runtimes are given; allowed: one of them")
+        return sweep
+
+    def _find(self, path: KeyPath, text: str) -> None:
+        path = self.view.original(path)
+        self.findings.append(Finding(self.view.document.place(path), dotted(path), text))
+
+    def _name(self, default: str) -> str:
+        name = self.file.name or default
+        if not _is_slug(name):
+            self._find(("name",), f"is missing, and '{printable(name)}' cannot be one; allowed: {SLUG_WORDS}")
+        return name
+
+    def _models(self) -> tuple[ModelRef, ...]:
+        models: dict[str, ModelRef] = {}
+        for index, entry in enumerate(self.file.models):
+            model = self._model(entry, ("models", index))
+            if model.name in models:
+                text = f"a second model is called '{printable(model.name)}'; allowed: each name once, a file may have a name"
+                self._find(("models", index), text)
+            models.setdefault(model.name, model)
+        return tuple(models.values())
+
+    def _model(self, entry: str | ModelMapping, path: KeyPath) -> ModelRef:
+        if isinstance(entry, str):
+            return ModelRef(entry)
+        options = (("weights", self._weights(entry.weights)),) if entry.weights else ()
+        if entry.recipe:
+            return ModelRef(entry.recipe, options=options)
+        name = entry.name or PurePath(entry.file).stem
+        if not _is_slug(name):
+            text = (
+                f"the file's stem '{printable(name)}' cannot be a name; allowed: {SLUG_WORDS}; add name: to the entry"
+            )
+            self._find((*path, "file"), text)
+        return ModelRef(name, file=str(self.folder / entry.file), options=options)
+
+    def _weights(self, weights: str) -> str:
+        return weights if weights in WEIGHTS else str(self.folder / weights)
+
+    def _runtime(self, entry: str | RuntimeMapping) -> RuntimeRef:
+        if isinstance(entry, str):
+            return RuntimeRef(entry)
+        python = entry.litert.python if entry.litert else ""
+        if not python:
+            return RuntimeRef(entry.kind)
+        # A bare name such as python3.9 is looked up on PATH when the runtime starts.
+        return RuntimeRef(entry.kind, str(self.folder / python) if "/" in python else python)
+
+    def _check_size(self, sweep: Sweep) -> None:
+        axes = (sweep.models, sweep.variants, sweep.targets, sweep.backends, sweep.runtimes)
+        cases = math.prod(len(axis) for axis in axes)
+        if cases > MAX_CASES:
+            self._find((), f"the sweep has {cases} cases; allowed: at most {MAX_CASES}")
+
+    def _check_exclude(self, sweep: Sweep) -> None:
+        vocabulary = {
+            "model": [*(model.name for model in sweep.models), *self.known_models],
+            "target": [*TargetName.__args__, *(target.label for target in sweep.targets)],  # type: ignore[attr-defined]
+            "runtime": [name for runtime in sweep.runtimes for name in (runtime.name, runtime.label)],
+        }
+        for index, rule in enumerate(self.file.exclude):
+            for key, known in vocabulary.items():
+                for path, value in _values_of(getattr(rule, key), ("exclude", index, key)):
+                    if value not in known:
+                        allowed = ", ".join(sorted(set(known)))
+                        text = f"no {key} is called '{printable(value)}'; allowed: {allowed}"
+                        self._find(path, text + suggestion(value, known))
+
+
+def _is_slug(name: str) -> bool:
+    return len(name) <= 64 and re.fullmatch(SLUG, name) is not None
+
+
+def _distinct(items: Iterable[Any]) -> tuple[Any, ...]:
+    return tuple(dict.fromkeys(items))
+
+
+def _target(entry: str | TargetMapping) -> Target:
+    if isinstance(entry, str):
+        return Target(entry)
+    chosen = getattr(entry, entry.kind)
+    selector = chosen.model_dump(exclude_unset=True) if chosen else {}
+    return Target(entry.kind, tuple(selector.items()))
+
+
+def _backend(entry: str | BackendMapping) -> Backend:
+    if isinstance(entry, str) or entry.kind != "cpu":
+        return Backend(entry if isinstance(entry, str) else entry.kind)
+    if entry.cpu is None:
+        return Backend()
+    cpu = entry.cpu
+    return Backend(
+        threads=cpu.threads,
+        cores=tuple(sorted(cpu.cores)) if isinstance(cpu.cores, list) else cpu.cores,
+        xnnpack=cpu.xnnpack and cpu.kernels != "reference",
+        kernels=cpu.kernels,
+    )
+
+
+def _rule(entry: Exclusion) -> ExcludeRule:
+    given = entry.model_dump(exclude_unset=True)
+    return ExcludeRule(
+        tuple((key, tuple(value) if isinstance(value, list) else (value,)) for key, value in given.items())
+    )
+
+
+def _values_of(value: Any, path: KeyPath) -> list[tuple[KeyPath, str]]:
+    if isinstance(value, list):
+        return [((*path, index), item) for index, item in enumerate(value)]
+    return [] if value is None else [(path, value)]
