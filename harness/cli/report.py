@@ -39,10 +39,11 @@ def report(
         if list_runs:
             _list(store.list_runs(), as_json)
             return
+        from harness.lab import current_view
         from harness.report import write_reports
 
         found = store.find_run(run_ref)
-        view = store.view(found.run_id)
+        view = current_view(store, found.run_id)
     written = write_reports(view, output or reports_dir / found.run_id)
     if as_json:
         click.echo(json.dumps({"run_id": found.run_id, "files": [str(path) for path in written]}, indent=2))

@@ -1,8 +1,9 @@
 """The lab runs a sweep: one lane per device, interleaved blocks, leases, retry, resume, everything durable.
 
-Public: `run_sweep`, `SweepRequest`, `SweepOutcome`.
+Public: `run_sweep`, `SweepRequest`, `SweepOutcome`, `current_view`.
 """
 
+from harness.lab.retell import current_view
 from harness.lab.session import SweepOutcome, SweepRequest, run_sweep
 
-__all__ = ["SweepOutcome", "SweepRequest", "run_sweep"]
+__all__ = ["SweepOutcome", "SweepRequest", "current_view", "run_sweep"]

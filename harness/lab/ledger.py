@@ -21,6 +21,8 @@ from harness.lab.tasks import Task, given_up
 from harness.measure import skipped_row, summarise_case
 from harness.store import Store
 
+NOT_REACHED = "the run was interrupted before this case began; continue it with --resume"
+
 
 @dataclass
 class CaseLedger:
@@ -78,9 +80,11 @@ class Ledger:
         entry.file, entry.facts = files.get((case.model.name, case.variant)), facts
 
     def refuse(self, case: Case, status: Status, reason: str) -> ResultRow:
-        """A case that is not run at all: a row with its reason."""
+        """A case that is not run at all: a row with its reason, stored at once."""
         self._cases[case.case_id].refusal = (status, reason)
-        return self.row(case)
+        row = self.row(case)
+        self._store.save_row(row)
+        return row
 
     def record(self, record: InvocationRecord, token: int) -> None:
         """Store one invocation durably, then remember it.
@@ -119,11 +123,19 @@ class Ledger:
         )
 
     def final_rows(self) -> tuple[ResultRow, ...]:
-        """All rows in plan order, each saved."""
-        rows = tuple(self.row(entry.case) for entry in self._cases.values())
-        for row in rows:
-            self._store.save_row(row)
+        """All rows in plan order, saved together; a case that an interrupt left without any measurement says so."""
+        rows = tuple(self.final_row(entry.case) for entry in self._cases.values())
+        self._store.save_rows(rows)
         return rows
+
+    def final_row(self, case: Case) -> ResultRow:
+        """The row of `case` when nothing more will come."""
+        entry = self._cases[case.case_id]
+        if entry.refusal is None and not entry.records:
+            return skipped_row(
+                self.run_id, case, Status.INTERRUPTED, NOT_REACHED, facts=entry.facts, file=entry.file
+            )
+        return self.row(case)
 
     def _float_reference(self, case: Case) -> tuple[float | None, float | None]:
         """Latency and accuracy of the float32 case beside `case`, as far as they are known."""

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import json
 import threading
 import time
 import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -24,7 +23,7 @@ from harness.lab.tasks import DoneKey, Task, remaining, tasks_for
 from harness.prepare import prepare
 from harness.runtimes import Runtime, open_runtime
 from harness.store import Lease, LeaseBook, LeaseKeeper, Store
-from harness.sweep import Plan, Sweep, expand
+from harness.sweep import Plan, Sweep, estimate_s, expand
 
 
 @dataclass(frozen=True)
@@ -169,12 +168,13 @@ class _Session:
             name=self.sweep.name,
             sweep_text=self.sweep.text,
             sweep_sha256=self.sweep.sha256,
-            settings_json=json.dumps(asdict(self.sweep.measure)),
+            settings_json=self.sweep.resolved_json,
             harness_version=harness.__version__,
             started_at=utc_now(),
         )
         device_of = {case.case_id: lane.device.device_id for lane in lanes for case in lane.cases}
         self.store.create_run(run, [(case, device_of.get(case.case_id, "")) for case in self._all_cases(plan)])
+        self.store.save_estimate(run.run_id, estimate_s(plan, self.sweep.measure))
         for lane in lanes:
             self.store.save_facts(run.run_id, lane.facts)
         return run
