@@ -1,0 +1,45 @@
+"""Protocol, statistics, verdict and comparison. Pure; the sample is the process.
+
+`schedule` orders invocations, `summarise_case` turns what came back into a row with a verdict (`judge`),
+`compare_blocks` says whether one case is slower than another. See docs/measuring.md for what the numbers mean.
+"""
+
+from harness.measure.comparison import (
+    BlockMedian,
+    Comparison,
+    ComparisonVerdict,
+    block_medians,
+    compare_blocks,
+)
+from harness.measure.findings import CaseEvidence, Timing
+from harness.measure.invocation import InvocationSummary, invocation_tail, summarise_invocation
+from harness.measure.protocol import schedule
+from harness.measure.quality import Judgement, judge
+from harness.measure.statistics import LatencyEstimate, estimate_latency, quantile
+from harness.measure.summary import skipped_row, summarise_case
+from harness.measure.table_compare import TableComparison, compare_tables
+from harness.measure.warmup import classify
+
+__all__ = [
+    "BlockMedian",
+    "CaseEvidence",
+    "Comparison",
+    "ComparisonVerdict",
+    "InvocationSummary",
+    "Judgement",
+    "LatencyEstimate",
+    "TableComparison",
+    "Timing",
+    "block_medians",
+    "classify",
+    "compare_blocks",
+    "compare_tables",
+    "estimate_latency",
+    "invocation_tail",
+    "judge",
+    "quantile",
+    "schedule",
+    "skipped_row",
+    "summarise_case",
+    "summarise_invocation",
+]

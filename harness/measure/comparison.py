@@ -1,0 +1,324 @@
+"""Is B slower than A? Paired by block, on invocation medians, with an answer that may be "not known yet".
+
+In block j both arms ran seconds apart, in random order; d_j = log(median of B / median of A). The verdict is Yuen's
+test of the 20 % trimmed mean of d at 8, 12, 20 and 30 blocks, each at 0.25 %, so that the four looks together stay at 1
+%.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from enum import Enum
+from itertools import pairwise
+
+import numpy as np
+from numpy.typing import NDArray
+
+from harness.domain import InvocationRecord, Purpose, Status
+from harness.measure.invocation import InvocationSummary, summarise_invocation
+from harness.measure.modes import Modes, find_modes
+from harness.measure.statistics import minimum_detectable_effect, t_quantile, t_two_sided_p, trimmed_mean
+
+LOOKS = (8, 12, 20, 30)
+ALPHA = 0.0025
+MIN_EFFECT = 0.02
+EQUALITY_FACTOR = 1.5
+EQUALITY_CONFIDENCE = 0.90
+INTERVAL_CONFIDENCE = 0.99
+SUSPECT_SHARE = 0.2
+
+
+class ComparisonVerdict(str, Enum):
+    """What a comparison of two arms says. CONTINUE asks for more blocks and becomes INCONCLUSIVE when there are
+    none."""
+
+    REGRESSION = "REGRESSION"
+    IMPROVEMENT = "IMPROVEMENT"
+    SAME = "SAME"
+    CONTINUE = "CONTINUE"
+    INCONCLUSIVE = "INCONCLUSIVE"
+
+    def __str__(self) -> str:
+        return self.value
+
+
+@dataclass(frozen=True)
+class BlockMedian:
+    """One invocation of one arm: its block, its place inside the block, and its median.
+
+    `suspect` marks independent evidence against it (it slowed down, the clock fell); a value alone is never suspect.
+    """
+
+    block: int
+    order: int
+    median_ms: float
+    suspect: bool = False
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """The outcome. `ratio` is B over A, with its 99 % interval; `mde` is a relative change, 0.03 for 3 %.
+
+    All figures are of the first `blocks` complete blocks, the last look reached; `available` counts the complete ones.
+    Below the first look there is no verdict but CONTINUE (or INCONCLUSIVE), and the figures are of all complete blocks.
+    """
+
+    verdict: ComparisonVerdict
+    ratio: float
+    ci_low: float | None
+    ci_high: float | None
+    p: float | None
+    blocks: int
+    available: int
+    incomplete: int
+    mde: float | None
+    min_effect: float
+    quantised: bool = False
+    modes_a: Modes | None = None
+    modes_b: Modes | None = None
+    notes: tuple[str, ...] = ()
+
+
+def block_medians(records: Iterable[InvocationRecord]) -> tuple[BlockMedian, ...]:
+    """The timing invocations of one case as an arm: of each block the last attempt, if it succeeded."""
+    last: dict[int, InvocationRecord] = {}
+    for record in records:
+        if record.purpose is Purpose.TIMING and record.attempt >= last.get(record.block, record).attempt:
+            last[record.block] = record
+    return tuple(
+        _block_median(record, summarise_invocation(record.result.samples_ns))
+        for _, record in sorted(last.items())
+        if record.result.status is Status.DONE
+        and record.result.samples_ns is not None
+        and record.result.samples_ns.size
+    )
+
+
+def compare_blocks(
+    arm_a: Sequence[BlockMedian], arm_b: Sequence[BlockMedian], *, noise_floor: float = 0.0, final: bool = False
+) -> Comparison:
+    """Compare candidate B with base A.
+
+    Args:
+        arm_a: invocations of the base, at most one a block.
+        arm_b: invocations of the candidate, in the same blocks.
+        noise_floor: the device's A/A noise as a relative change; the least effect that counts is max(2 %, noise_floor).
+        final: there will be no more blocks, so that CONTINUE becomes INCONCLUSIVE.
+
+    Raises:
+        ValueError: fewer than two blocks hold both arms, the arms did not run interleaved, or a block or its order is
+            missing or ambiguous.
+    """
+    pairs, incomplete = _pair(arm_a, arm_b)
+    look = max((size for size in LOOKS if size <= len(pairs)), default=0)
+    used = pairs[: look or len(pairs)]
+    differences = np.array([math.log(b.median_ms / a.median_ms) for a, b in used])
+    min_effect = max(MIN_EFFECT, noise_floor)
+    test = _sign_test(differences) if trimmed_mean(differences).se == 0.0 else _yuen_test(differences)
+    modes_a, modes_b = (find_modes([pair[arm].median_ms for pair in used]) for arm in (0, 1))
+    notes = [*_order_notes(used), *_mode_notes("A", modes_a), *_mode_notes("B", modes_b)]
+    verdict = test.verdict(min_effect) if look else ComparisonVerdict.CONTINUE
+    verdict = _held_back(verdict, used, modes_a, modes_b, min_effect, notes)
+    if verdict is ComparisonVerdict.CONTINUE and (final or look == LOOKS[-1]):
+        verdict = ComparisonVerdict.INCONCLUSIVE
+    return Comparison(
+        verdict=verdict,
+        ratio=math.exp(test.effect),
+        ci_low=None if test.interval is None else math.exp(test.interval[0]),
+        ci_high=None if test.interval is None else math.exp(test.interval[1]),
+        p=test.p,
+        blocks=len(used),
+        available=len(pairs),
+        incomplete=incomplete,
+        mde=minimum_detectable_effect(differences),
+        min_effect=min_effect,
+        quantised=test.quantised,
+        modes_a=modes_a,
+        modes_b=modes_b,
+        notes=tuple(notes),
+    )
+
+
+# ---- pairing ---------------------------------------------------------------------------------------------------------
+
+_Pair = tuple[BlockMedian, BlockMedian]
+
+
+def _pair(arm_a: Sequence[BlockMedian], arm_b: Sequence[BlockMedian]) -> tuple[list[_Pair], int]:
+    by_block_a, by_block_b = _by_block(arm_a, "A"), _by_block(arm_b, "B")
+    common = sorted(by_block_a.keys() & by_block_b.keys())
+    if len(common) < 2:
+        raise ValueError(
+            f"the arms share {len(common)} blocks: arms that ran one after the other (A A A B B B) cannot be compared, "
+            "because drift of the device would count as a difference. Measure them interleaved in one run."
+        )
+    pairs = [(by_block_a[block], by_block_b[block]) for block in common]
+    _refuse_sequential(pairs)
+    return pairs, len(by_block_a.keys() | by_block_b.keys()) - len(common)
+
+
+def _by_block(arm: Sequence[BlockMedian], name: str) -> dict[int, BlockMedian]:
+    counts = Counter(entry.block for entry in arm)
+    for entry in arm:
+        for field, value in (("block", entry.block), ("order", entry.order)):
+            if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < 0:
+                raise ValueError(f"arm {name} has an invocation whose {field} is {value!r}: it must be known")
+        if counts[entry.block] > 1:
+            raise ValueError(f"arm {name} has {counts[entry.block]} invocations in block {entry.block}: one is allowed")
+        if not (math.isfinite(entry.median_ms) and entry.median_ms > 0):
+            raise ValueError(f"arm {name} has a median of {entry.median_ms} ms in block {entry.block}")
+    return {entry.block: entry for entry in arm}
+
+
+def _refuse_sequential(pairs: list[_Pair]) -> None:
+    """`order` may count inside the block or through the session; in both cases a block must be one stretch of time."""
+    for a, b in pairs:
+        if a.order == b.order:
+            raise ValueError(f"both arms have order {a.order} in block {a.block}: which ran first is not known")
+    orders = [entry.order for pair in pairs for entry in pair]
+    if len(set(orders)) < len(orders):
+        return
+    ends = [(min(a.order, b.order), max(a.order, b.order)) for a, b in pairs]
+    if any(later[0] < earlier[1] for earlier, later in pairwise(ends)):
+        raise ValueError(
+            "the order of the invocations shows that blocks did not run one after the other (A A A B B B?): "
+            "such arms cannot be compared. Measure them interleaved in one run."
+        )
+
+
+# ---- tests -----------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class _Test:
+    """A test of the log differences: effect, p value, its 99 % interval, and whether it lies within the equality
+    margin."""
+
+    differences: NDArray[np.float64]
+    effect: float
+    p: float
+    interval: tuple[float, float] | None
+    equality: tuple[float, float] | None
+    quantised: bool
+
+    def verdict(self, min_effect: float) -> ComparisonVerdict:
+        if self.p < ALPHA and abs(math.expm1(self.effect)) >= min_effect:
+            return ComparisonVerdict.REGRESSION if self.effect > 0 else ComparisonVerdict.IMPROVEMENT
+        margin = math.log1p(EQUALITY_FACTOR * min_effect)
+        if self.equality is not None and -margin < self.equality[0] and self.equality[1] < margin:
+            return ComparisonVerdict.SAME
+        return ComparisonVerdict.CONTINUE
+
+
+def _yuen_test(differences: NDArray[np.float64]) -> _Test:
+    location = trimmed_mean(differences)
+    se = location.se
+    if not se:
+        raise ValueError("a t test needs two differing blocks at least")
+
+    def interval(confidence: float) -> tuple[float, float]:
+        reach = min(t_quantile(location.df, 0.5 + confidence / 2) * se, 500.0)
+        return location.mean - reach, location.mean + reach
+
+    p = t_two_sided_p(location.mean / se, location.df)
+    return _Test(
+        differences, location.mean, p, interval(INTERVAL_CONFIDENCE), interval(EQUALITY_CONFIDENCE), quantised=False
+    )
+
+
+def _sign_test(differences: NDArray[np.float64]) -> _Test:
+    """For differences without spread, as a coarse timer makes them: signs, and order statistics for the intervals."""
+    signs = np.sign(differences[differences != 0.0])
+    fewer = min(int((signs > 0).sum()), int((signs < 0).sum()))
+    p = min(1.0, 2.0 * _binomial_cdf(fewer, signs.size))
+    return _Test(
+        differences,
+        trimmed_mean(differences).mean,
+        p,
+        _median_interval(differences, INTERVAL_CONFIDENCE),
+        _median_interval(differences, EQUALITY_CONFIDENCE),
+        quantised=True,
+    )
+
+
+def _median_interval(values: NDArray[np.float64], confidence: float) -> tuple[float, float] | None:
+    """Distribution-free interval of the median: the outermost order statistics that still hold the confidence."""
+    cut = -1
+    while _binomial_cdf(cut + 1, values.size) <= (1.0 - confidence) / 2:
+        cut += 1
+    ordered = np.sort(values)
+    return None if cut < 0 else (float(ordered[cut]), float(ordered[values.size - 1 - cut]))
+
+
+def _binomial_cdf(successes: int, trials: int) -> float:
+    """P[X <= successes] of a fair coin."""
+    return math.fsum(math.comb(trials, k) for k in range(successes + 1)) / 2.0**trials
+
+
+# ---- reservations ----------------------------------------------------------------------------------------------------
+
+
+def _held_back(
+    verdict: ComparisonVerdict,
+    used: list[_Pair],
+    modes_a: Modes | None,
+    modes_b: Modes | None,
+    min_effect: float,
+    notes: list[str],
+) -> ComparisonVerdict:
+    """CONTINUE where the test's assumptions do not hold; says why in `notes`."""
+    suspects = sum(a.suspect or b.suspect for a, b in used)
+    if suspects > SUSPECT_SHARE * len(used):
+        notes.append(
+            f"{suspects} of {len(used)} blocks have an invocation that slowed down or lost clock, more than the "
+            f"{SUSPECT_SHARE:.0%} that trimming tolerates: cool the device and measure again"
+        )
+        return ComparisonVerdict.CONTINUE
+    if (modes_a or modes_b) and not _every_mode_shifts(used, modes_a, modes_b, verdict, min_effect):
+        return ComparisonVerdict.CONTINUE
+    return verdict
+
+
+def _every_mode_shifts(
+    used: list[_Pair], modes_a: Modes | None, modes_b: Modes | None, verdict: ComparisonVerdict, min_effect: float
+) -> bool:
+    """Whether the fast and the slow mode both moved in the direction of the verdict: then the case did change.
+
+    An arm with one mode stands for both of its modes with its median.
+    """
+    a, b = (
+        modes or Modes(*2 * (float(np.median([pair[arm].median_ms for pair in used])),), slow_share=0.0)
+        for arm, modes in enumerate((modes_a, modes_b))
+    )
+    shifts = (b.fast_ms / a.fast_ms - 1.0, b.slow_ms / a.slow_ms - 1.0)
+    if verdict is ComparisonVerdict.REGRESSION:
+        return min(shifts) >= min_effect
+    return verdict is ComparisonVerdict.IMPROVEMENT and max(shifts) <= -min_effect
+
+
+def _mode_notes(arm: str, modes: Modes | None) -> list[str]:
+    if modes is None:
+        return []
+    return [
+        f"arm {arm} has two speeds: {modes.fast_ms:.4g} ms and {modes.slow_ms:.4g} ms "
+        f"({modes.slow_share:.0%} of its invocations)"
+    ]
+
+
+def _order_notes(used: list[_Pair]) -> list[str]:
+    first = sum(a.order < b.order for a, b in used)
+    if len(used) >= LOOKS[0] and first in (0, len(used)):
+        return [f"arm {'A' if first else 'B'} ran first in all {len(used)} blocks: the order was not random"]
+    return []
+
+
+def _block_median(record: InvocationRecord, summary: InvocationSummary) -> BlockMedian:
+    evidence = record.result.evidence
+    start_ghz, end_ghz = evidence.clock_start_ghz, evidence.clock_end_ghz
+    clock_fell = start_ghz is not None and end_ghz is not None and end_ghz < 0.95 * start_ghz
+    return BlockMedian(
+        record.block, record.order, summary.median_ms, suspect=clock_fell or summary.steady in ("slowdown", "unsteady")
+    )

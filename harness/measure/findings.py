@@ -1,0 +1,69 @@
+"""What a verdict is made of: the evidence on one case, and single findings against it."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from harness.domain import Case, Coverage, InvocationResult, OperatorTime, OutputsCheck, Verdict
+from harness.measure.invocation import InvocationSummary
+from harness.measure.statistics import TRIM, LatencyEstimate
+
+
+@dataclass(frozen=True)
+class Timing:
+    """One successful timing invocation: what came back and its summary."""
+
+    result: InvocationResult
+    summary: InvocationSummary
+
+
+@dataclass(frozen=True)
+class CaseEvidence:
+    """All that is known of a measured case. `float32_*` are figures of the same model, target and backend in float32.
+
+    `reference_exists` says that a float reference or labelled data was there to check the outputs against.
+    """
+
+    case: Case
+    timings: tuple[Timing, ...]
+    estimate: LatencyEstimate
+    coverage: Coverage | None = None
+    require_coverage: str = "any"
+    check: OutputsCheck | None = None
+    reference_exists: bool = False
+    operators: tuple[OperatorTime, ...] = ()
+    accelerator: str = ""
+    float32_latency_ms: float | None = None
+    float32_accuracy: float | None = None
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One reason to doubt a number: the verdict it alone would give, a sentence with numbers, and what to do."""
+
+    verdict: Verdict
+    reason: str
+    remedy: str
+
+
+def tolerated(count: int) -> int:
+    """How many of `count` invocations may be bad without moving a 20 % trimmed mean out of the good ones."""
+    return math.floor(TRIM * count)
+
+
+def too_many(flags: Iterable[bool]) -> int:
+    """The number of true flags if it is more than trimming tolerates, else 0."""
+    values = list(flags)
+    count = sum(values)
+    return count if count > tolerated(len(values)) else 0
+
+
+def asked_delegate(case: Case) -> str | None:
+    """The delegate that `case` asks for, by its name for people; None where no delegate is asked for."""
+    backend = case.backend
+    if backend.kind != "cpu":
+        names = {"gpu": "the GPU delegate", "hexagon": "Hexagon", "qnn": "QNN", "nnapi": "NNAPI", "edgetpu": "Edge TPU"}
+        return names.get(backend.kind, backend.kind)
+    return "XNNPACK" if backend.xnnpack and backend.kernels != "reference" else None

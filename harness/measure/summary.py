@@ -1,0 +1,305 @@
+"""From the invocations of a case to its line in summary.csv."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import numpy as np
+
+from harness.domain import (
+    Case,
+    Coverage,
+    DeviceFacts,
+    Evidence,
+    InvocationRecord,
+    InvocationResult,
+    OperatorTime,
+    OutputsCheck,
+    Purpose,
+    ResultRow,
+    Status,
+    VariantFile,
+)
+from harness.measure.findings import CaseEvidence, Timing
+from harness.measure.invocation import summarise_invocation
+from harness.measure.quality import judge
+from harness.measure.statistics import detectable_between_rows, estimate_latency
+from harness.units import bytes_to_mb, us_to_ms
+
+_REMEDIES = {
+    Status.TIMEOUT: "Raise `timeout_s`, or look in the log of the invocation for where it hung.",
+    Status.CRASHED: "The log of the invocation has the signal and the last output; try another runtime or backend.",
+    Status.OOM: "Use a smaller variant or batch, or free memory on the device.",
+    Status.OFFLINE: "Check the device (`harness doctor`), then continue with `harness run --resume`.",
+    Status.UNSUPPORTED: "Choose another variant or backend for this model, or exclude the case in the sweep.",
+    Status.FAILED: "The log of the invocation or of the conversion says more.",
+    Status.INTERRUPTED: "Continue with `harness run --resume`.",
+}
+_NOT_MADE = "no timing invocation was made"
+
+
+def summarise_case(
+    *,
+    run_id: str,
+    case: Case,
+    file: VariantFile | None,
+    facts: DeviceFacts | None,
+    records: Sequence[InvocationRecord],
+    check: OutputsCheck | None,
+    require_coverage: str,
+    float32_latency_ms: float | None = None,
+    float32_accuracy: float | None = None,
+) -> ResultRow:
+    """The row of a case as its evidence stands now; records of other cases are ignored.
+
+    It is DONE when at least half of its timing invocations succeeded (the last attempt of each block counts), with
+    failures counted in `reasons`; otherwise it has the status that most of the failed ones have, and no numbers to be
+    misread.
+
+    Args:
+        run_id: the run.
+        case: the case.
+        file: its model file, None when there is none.
+        facts: the device, None when unknown.
+        records: invocations in any order and for all purposes.
+        check: what the outputs pass showed, None when it did not run (to its end).
+        require_coverage: ``full``, ``partial`` or anything else for no demand beyond "not none".
+        float32_latency_ms: p50 of the float32 case of the same model, target, backend and runtime, if known.
+        float32_accuracy: its accuracy, if known.
+    """
+    last = _last_attempts(record for record in records if record.case_id == case.case_id)
+    status, failures = _outcome(last)
+    row = _base(run_id, case, status, facts, file) | _passes(last) | _checked(check)
+    if status is not Status.DONE:
+        return ResultRow(**row | {"reasons": "; ".join(failures), "remedy": _REMEDIES.get(status, "")})
+    timings = tuple(
+        Timing(result, summarise_invocation(result.samples_ns))
+        for result in _results(last, Purpose.TIMING)
+        if _succeeded(result) and result.samples_ns is not None
+    )
+    evidence = CaseEvidence(
+        case=case,
+        timings=timings,
+        estimate=estimate_latency([timing.summary for timing in timings]),
+        coverage=_coverage(last),
+        require_coverage=require_coverage,
+        check=check,
+        reference_exists=file is not None and bool(file.check_path or file.data_path),
+        operators=_operators(last),
+        accelerator=timings[-1].result.accelerator,
+        float32_latency_ms=float32_latency_ms,
+        float32_accuracy=float32_accuracy,
+    )
+    judgement = judge(evidence)
+    judged = {
+        "verdict": judgement.verdict,
+        "reasons": "; ".join([*judgement.reasons, *failures]),
+        "remedy": judgement.remedy,
+    }
+    return ResultRow(**row | _timed(evidence) | _observed([timing.result.evidence for timing in timings]) | judged)
+
+
+def skipped_row(
+    run_id: str,
+    case: Case,
+    status: Status,
+    reason: str,
+    facts: DeviceFacts | None = None,
+    file: VariantFile | None = None,
+) -> ResultRow:
+    """The row of a case that was not measured: skipped by the sweep, unsupported, or without a model file."""
+    row = _base(run_id, case, status, facts, file)
+    return ResultRow(**row | {"reasons": reason, "remedy": _REMEDIES.get(status, "")})
+
+
+def _operators(records: Iterable[InvocationRecord]) -> tuple[OperatorTime, ...]:
+    """The operator times of the profile pass, if there was one."""
+    return next((result.operators for result in _results(records, Purpose.PROFILE) if result.operators), ())
+
+
+# ---- which records count ---------------------------------------------------------------------------------------------
+
+
+def _last_attempts(records: Iterable[InvocationRecord]) -> list[InvocationRecord]:
+    """Of each purpose and block the last attempt, in the order of the blocks."""
+    last: dict[tuple[Purpose, int], InvocationRecord] = {}
+    for record in records:
+        key = (record.purpose, record.block)
+        if key not in last or record.attempt >= last[key].attempt:
+            last[key] = record
+    return sorted(last.values(), key=lambda record: record.block)
+
+
+def _results(records: Iterable[InvocationRecord], purpose: Purpose) -> list[InvocationResult]:
+    return [record.result for record in records if record.purpose is purpose]
+
+
+def _succeeded(result: InvocationResult) -> bool:
+    has_samples = result.samples_ns is not None and result.samples_ns.size > 0
+    return result.status is Status.DONE and has_samples
+
+
+def _outcome(last: list[InvocationRecord]) -> tuple[Status, list[str]]:
+    """The status of the case, and sentences on what failed."""
+    timing = _results(last, Purpose.TIMING)
+    failed = [result for result in timing if not _succeeded(result)]
+    reasons = _failure_reasons("timing", failed, len(timing))
+    for purpose in (Purpose.OUTPUTS, Purpose.MEMORY, Purpose.PROFILE):
+        others = _results(last, purpose)
+        bad = [each for each in others if each.status is not Status.DONE]
+        reasons += _failure_reasons(purpose.value, bad, len(others))
+    if timing and 2 * len(failed) <= len(timing):
+        return Status.DONE, reasons
+    if timing:  # an invocation that says DONE and has no samples failed, too
+        return _failing_status(failed) or Status.FAILED, reasons
+    return _failing_status(_results(last, Purpose.OUTPUTS)) or Status.INTERRUPTED, reasons or [_NOT_MADE]
+
+
+def _failing_status(results: list[InvocationResult]) -> Status | None:
+    """The most frequent status other than DONE; the first met wins a tie."""
+    statuses = [result.status for result in results if result.status is not Status.DONE]
+    return Counter(statuses).most_common(1)[0][0] if statuses else None
+
+
+def _failure_reasons(purpose: str, failed: list[InvocationResult], total: int) -> list[str]:
+    """One sentence for each kind of failure, with its count and the first error text."""
+    if not failed:
+        return []
+    counts = Counter("no samples" if each.status is Status.DONE else each.status.value for each in failed)
+    kinds = ", ".join(f"{count} {kind}" for kind, count in counts.most_common())
+    error = next((each.error for each in failed if each.error), "")
+    detail = f": {' '.join(error.split())}" if error else ""
+    return [f"{len(failed)} of {total} {purpose} invocations failed ({kinds}){detail}"]
+
+
+# ---- columns ---------------------------------------------------------------------------------------------------------
+
+_Columns = dict[str, Any]
+
+
+def _base(run_id: str, case: Case, status: Status, facts: DeviceFacts | None, file: VariantFile | None) -> _Columns:
+    row: _Columns = {
+        "run_id": run_id,
+        "case_id": case.case_id,
+        "status": status,
+        "verdict": None,
+        "reasons": "",
+        "target": case.target.label,
+        "device": facts.model if facts is not None else "",
+        "model": case.model.name,
+        "variant": case.variant,
+        "backend": case.backend.label,
+        "threads": case.backend.threads,
+        "cores": case.backend.cores_label,
+        "runtime": case.runtime.label,
+    }
+    if file is not None:
+        row |= {
+            "model_size_mb": bytes_to_mb(file.size_bytes) if file.size_bytes else None,
+            "model_size_gzip_mb": bytes_to_mb(file.gzip_bytes) if file.gzip_bytes else None,
+            "weights": file.weights,
+            "converter": file.converter,
+            "model_sha256": file.sha256,
+        }
+    return row
+
+
+def _passes(last: list[InvocationRecord]) -> _Columns:
+    """What the memory pass and the runtime itself say."""
+    done = [record.result for record in last if record.result.status is Status.DONE]
+    memory = [result for result in _results(last, Purpose.MEMORY) if result.status is Status.DONE]
+    return {
+        "peak_rss_mib": _largest(result.peak_rss_mib for result in memory),
+        "pss_mib": _largest(result.pss_mib for result in memory),
+        "runtime_version": next((result.runtime_version for result in done if result.runtime_version), ""),
+        "accelerator": next((result.accelerator for result in done if result.accelerator), ""),
+    }
+
+
+def _checked(check: OutputsCheck | None) -> _Columns:
+    row: _Columns = {}
+    if check is not None and check.reference is not None:
+        row |= {
+            "reference_error": check.reference.rmse,
+            "reference_max_abs": check.reference.max_abs,
+            "reference_cosine": check.reference.cosine,
+        }
+    if check is not None and check.accuracy is not None:
+        row |= {
+            "accuracy_metric": check.accuracy.metric,
+            "accuracy": check.accuracy.value,
+            "top1": check.accuracy.metrics.get("top1"),
+            "top5": check.accuracy.metrics.get("top5"),
+        }
+    return row
+
+
+def _timed(evidence: CaseEvidence) -> _Columns:
+    estimate, coverage = evidence.estimate, evidence.coverage
+    summaries = [timing.summary for timing in evidence.timings]
+    results = [timing.result for timing in evidence.timings]
+    detectable = detectable_between_rows(summaries)
+    return {
+        "latency_p50_ms": estimate.p50_ms,
+        "latency_p90_ms": estimate.p90_ms,
+        "latency_ci_low_ms": estimate.ci_low_ms,
+        "latency_ci_high_ms": estimate.ci_high_ms,
+        "latency_min_ms": min(summary.min_ms for summary in summaries),
+        "invocations": estimate.invocations,
+        "samples": sum(summary.samples for summary in summaries),
+        "init_ms": _to_ms(_median(result.init_us for result in results)),
+        "first_inference_ms": _to_ms(_median(result.first_inference_us for result in results)),
+        "minimum_detectable_effect_pct": None if detectable is None else 100.0 * detectable,
+        "timed": ", ".join(sorted({result.timed for result in results})),
+        "coverage": "unknown" if coverage is None else coverage.kind,
+        "delegated_nodes": None if coverage is None else coverage.delegated_nodes,
+        "total_nodes": None if coverage is None else coverage.total_nodes,
+        "partitions": None if coverage is None else coverage.partitions,
+    }
+
+
+def _observed(seen: list[Evidence]) -> _Columns:
+    """Clock, temperature and load over the timing invocations, in order of the blocks."""
+    return {
+        "clock_ghz": _median(_clock_ghz(each) for each in seen),
+        "clock_share": _median(each.clock_share for each in seen),
+        "clock_source": next((each.clock_source for each in seen if each.clock_source), ""),
+        "temp_start_c": next((each.temp_start_c for each in seen if each.temp_start_c is not None), None),
+        "temp_end_c": next((each.temp_end_c for each in reversed(seen) if each.temp_end_c is not None), None),
+        "foreign_load": _median(each.foreign_load for each in seen),
+    }
+
+
+def _coverage(last: list[InvocationRecord]) -> Coverage | None:
+    """The worst coverage that a timing invocation had; another pass speaks only where none of them does."""
+
+    known = [
+        (record.purpose, coverage)
+        for record in last
+        if record.result.status is Status.DONE
+        and (coverage := record.result.coverage) is not None
+        and coverage.kind != "unknown"
+    ]
+    timing = [coverage for purpose, coverage in known if purpose is Purpose.TIMING]
+    candidates = timing or [coverage for _, coverage in known]
+    return min(candidates, key=lambda coverage: coverage.delegated_nodes or 0, default=None)
+
+
+def _clock_ghz(evidence: Evidence) -> float | None:
+    ends = [clock for clock in (evidence.clock_start_ghz, evidence.clock_end_ghz) if clock is not None]
+    return sum(ends) / len(ends) if ends else None
+
+
+def _median(values: Iterable[float | None]) -> float | None:
+    known = [value for value in values if value is not None]
+    return float(np.median(known)) if known else None
+
+
+def _largest(values: Iterable[float | None]) -> float | None:
+    return max((value for value in values if value is not None), default=None)
+
+
+def _to_ms(value_us: float | None) -> float | None:
+    return None if value_us is None else us_to_ms(value_us)
