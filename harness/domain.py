@@ -213,12 +213,14 @@ class OutputError:
     """Distance of outputs from a float reference on the same inputs, in the units of the (dequantized) outputs.
 
     `rmse` and `max_abs` are absolute; `cosine` is the cosine similarity of the flattened outputs in [-1, 1].
+    `reference_rms` is the root mean square of the reference, to which `rmse` compares; None if it was not kept.
     """
 
     max_abs: float
     rmse: float
     cosine: float
     samples: int
+    reference_rms: float | None = None
 
 
 @dataclass(frozen=True)
