@@ -35,6 +35,11 @@ def bytes_to_mb(value_bytes: float) -> float:
     return value_bytes / 1e6
 
 
+def bytes_to_mib(value_bytes: float) -> float:
+    """Bytes to MiB."""
+    return value_bytes / 2**20
+
+
 def kib_to_mib(value_kib: float) -> float:
     """KiB, the unit of /proc, to MiB."""
     return value_kib / 1024

@@ -1,0 +1,5 @@
+"""Things that run processes and can say what they are; `harness.devices.registry.open_devices` finds them."""
+
+from harness.devices.base import Device, ProcessResult
+
+__all__ = ["Device", "ProcessResult"]

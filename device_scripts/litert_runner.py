@@ -1,0 +1,770 @@
+"""Measures one model in one process with whichever LiteRT this interpreter has.
+
+One JSON request on standard input, JSON lines on standard output: ``hello``, then ``result`` or ``error``. It runs in the
+user's interpreter: Python 3.7, standard library, numpy, and one of ai_edge_litert, tflite_runtime, tensorflow.
+"""
+
+import array
+import base64
+import gc
+import importlib
+import json
+import math
+import os
+import random
+import sys
+import time
+from pathlib import Path
+
+import clock_probe
+import litert_profiler
+
+PROTOCOL = 1
+MAX_REQUEST_BYTES = 1 << 20
+MAX_SAMPLES = 4000000
+MAX_WARMUP_SAMPLES = 1 << 17
+MAX_OUTPUT_BYTES = 4 << 30
+LIBRARIES = ("ai_edge_litert", "tflite_runtime", "tensorflow.lite")
+EMA_FAST, EMA_SLOW, EMA_BAND, EMA_RUN = 0.1, 0.02, 0.04, 20
+TIMER_MARGIN = 100
+MEMORY_INFERENCES = 5
+SECOND_NS = 1000000000
+RESOLVERS = {"xnnpack": "AUTO", "builtin": "BUILTIN_WITHOUT_DEFAULT_DELEGATES", "reference": "BUILTIN_REF"}
+
+clock = time.perf_counter_ns
+
+
+class RunnerError(Exception):
+    """An expected failure. `kind` is unsupported, model, request, library or memory."""
+
+    def __init__(self, kind, message):
+        super(RunnerError, self).__init__(message)
+        self.kind = kind
+
+
+# ---- protocol --------------------------------------------------------------------------------------------------------
+
+
+class Channel(object):
+    """Our lines on the original standard output; whatever native code prints there goes to standard error."""
+
+    def __init__(self):
+        sys.stdout.flush()
+        self._stream = os.fdopen(os.dup(1), "wb")
+        os.dup2(2, 1)
+
+    def send(self, line_type, **fields):
+        fields["type"] = line_type
+        self._stream.write(json.dumps(fields, allow_nan=False).encode() + b"\n")
+        self._stream.flush()
+
+
+def read_request(stream):
+    content = stream.read(MAX_REQUEST_BYTES + 1)
+    if len(content) > MAX_REQUEST_BYTES:
+        raise RunnerError("request", "the request is larger than %d bytes" % MAX_REQUEST_BYTES)
+    try:
+        request = json.loads(content.decode("utf-8"))
+    except ValueError as error:
+        raise RunnerError("request", "the request is not JSON: %s" % error)
+    if not isinstance(request, dict) or request.get("protocol") != PROTOCOL:
+        raise RunnerError("request", "the request is not of protocol %d" % PROTOCOL)
+    return request
+
+
+def pack_ns(values):
+    """int64 little-endian in base64."""
+    values = array.array("q", values)
+    if sys.byteorder == "big":
+        values.byteswap()
+    return base64.b64encode(values.tobytes()).decode("ascii")
+
+
+# ---- process ---------------------------------------------------------------------------------------------------------
+
+
+def pin(cpus):
+    """Bind the process before any library makes threads, and read it back."""
+    if not cpus:
+        return
+    try:
+        os.sched_setaffinity(0, cpus)
+    except (OSError, ValueError) as error:
+        raise RunnerError("unsupported", "cannot be pinned to CPU %s: %s" % (",".join(map(str, cpus)), error))
+
+
+def pinned(cpus):
+    """Whether every thread of the process may run on `cpus` only."""
+    if not cpus:
+        return False
+    threads = [int(name) for name in os.listdir("/proc/self/task")]
+    seen = set()
+    for thread in threads:
+        try:
+            seen |= os.sched_getaffinity(thread)
+        except OSError:  # a thread ended meanwhile
+            continue
+    return seen == set(cpus)
+
+
+class Library(object):
+    """The inference library of this interpreter."""
+
+    def __init__(self, name):
+        self.name = name
+        self.package = importlib.import_module(name)
+        if name == "tensorflow.lite":
+            self.interpreter = self.package.Interpreter
+            self.resolvers = getattr(self.package.experimental, "OpResolverType", None)
+            self.version = importlib.import_module("tensorflow").__version__
+        else:
+            module = importlib.import_module(name + ".interpreter")
+            self.interpreter = module.Interpreter
+            self.resolvers = getattr(module, "OpResolverType", None)
+            self.version = getattr(self.package, "__version__", "") or self._distribution_version()
+
+    def _distribution_version(self):
+        try:
+            from importlib import metadata
+
+            return metadata.version(self.name.replace("_", "-"))
+        except Exception:  # Python 3.7 has no importlib.metadata, and a library may have no metadata
+            return "unknown"
+
+    @property
+    def features(self):
+        found = ["resolver"] if self.resolvers is not None else []
+        if self.name == "ai_edge_litert":
+            path = os.path.join(os.path.dirname(self.package.__file__), "compiled_model.py")
+            found += ["gpu"] if os.path.exists(path) else []
+        return found
+
+    def hello(self):
+        return {
+            "protocol": PROTOCOL,
+            "python": "%d.%d.%d" % sys.version_info[:3],
+            "library": self.name,
+            "version": self.version,
+            "features": self.features,
+        }
+
+
+def load_library():
+    problems = []
+    for name in LIBRARIES:
+        try:
+            return Library(name)
+        except ImportError as error:
+            problems.append("%s (%s)" % (name, error))
+    raise RunnerError("library", "no inference library can be imported: " + "; ".join(problems))
+
+
+# ---- models ----------------------------------------------------------------------------------------------------------
+
+
+class Tensor(object):
+    """One input or output. `scale` is 0.0 for a tensor that is not quantized."""
+
+    def __init__(self, details):
+        import numpy as np
+
+        self.name = details["name"]
+        self.index = int(details["index"])
+        self.shape = tuple(int(size) for size in details["shape"])
+        self.signature = tuple(int(size) for size in details.get("shape_signature", details["shape"]))
+        self.is_string = details["dtype"] in (np.bytes_, np.str_, np.object_)
+        self.dtype = np.dtype("S") if self.is_string else np.dtype(details["dtype"])
+        self.scale, self.zero_point = self._quantization(details)
+
+    @staticmethod
+    def _quantization(details):
+        parameters = details.get("quantization_parameters")
+        if parameters is not None and len(parameters["scales"]) == 1:
+            return float(parameters["scales"][0]), int(parameters["zero_points"][0])
+        scale, zero_point = details.get("quantization", (0.0, 0))
+        return float(scale), int(zero_point)
+
+    def describe(self):
+        return {
+            "name": self.name,
+            "dtype": "string" if self.is_string else self.dtype.name,
+            "shape": list(self.shape),
+            "scale": self.scale,
+            "zero_point": self.zero_point,
+        }
+
+    def random(self, generator):
+        """Values that are safe for the operator behind: integers without a scale may be indices, so they are 0."""
+        import numpy as np
+
+        if self.dtype.kind == "f":
+            return generator.uniform(-1.0, 1.0, self.shape).astype(self.dtype)
+        if self.dtype.kind in "iu" and self.scale:
+            limits = np.iinfo(self.dtype)
+            return generator.randint(limits.min, limits.max + 1, self.shape, dtype=self.dtype)
+        return np.zeros(self.shape, self.dtype)
+
+    def quantize(self, values):
+        """float32 values as this tensor's type: rounded to nearest, clipped to the type's range."""
+        import numpy as np
+
+        if self.dtype.kind == "f":
+            return values.astype(self.dtype)
+        limits = np.iinfo(self.dtype)
+        exact = values.astype(np.float64)
+        scaled = exact / self.scale + self.zero_point if self.scale else exact
+        return np.clip(np.rint(scaled), limits.min, limits.max).astype(self.dtype)
+
+    def dequantize(self, values):
+        import numpy as np
+
+        if self.dtype.kind == "f" or not self.scale:
+            return values.astype(np.float32)
+        return ((values.astype(np.float64) - self.zero_point) * self.scale).astype(np.float32)
+
+
+def check_tensors(tensors):
+    for tensor in tensors:
+        if tensor.is_string:
+            raise RunnerError("unsupported", "tensor %r holds strings; only numbers can be measured" % tensor.name)
+        if any(size < 0 for size in tensor.signature[1:]):
+            shape = ",".join(map(str, tensor.signature))
+            text = "tensor %r has dynamic dimensions [%s]; export the model with a static shape"
+            raise RunnerError("unsupported", text % (tensor.name, shape))
+
+
+class InterpreterEngine(object):
+    """The TensorFlow Lite interpreter: XNNPACK, built-in kernels, or reference kernels."""
+
+    accelerator = ""
+
+    def __init__(self, library, request):
+        delegate = request["delegate"]
+        options = {"model_path": request["model"], "num_threads": request["threads"]}
+        if library.resolvers is not None:
+            resolver = getattr(library.resolvers, RESOLVERS[delegate], None)
+            if resolver is None:
+                raise self._no_resolver(library, delegate)
+            options["experimental_op_resolver_type"] = resolver
+        elif delegate != "xnnpack":
+            raise self._no_resolver(library, delegate)
+        begin = clock()
+        try:
+            self._interpreter = library.interpreter(**options)
+            self.inputs = [Tensor(details) for details in self._interpreter.get_input_details()]
+            check_tensors(self.inputs)
+            self._interpreter.allocate_tensors()
+        except (ValueError, RuntimeError, TypeError) as error:
+            raise RunnerError("model", "%s cannot load the model: %s" % (library.name, one_line(error)))
+        self.init_ns = clock() - begin
+        self.inputs = [Tensor(details) for details in self._interpreter.get_input_details()]
+        self.outputs = [Tensor(details) for details in self._interpreter.get_output_details()]
+        check_tensors(self.outputs)
+        # The wrapper's own method is a tenth of a microsecond slower; its native object does the same.
+        native = getattr(self._interpreter, "_interpreter", None)
+        self.call = getattr(native, "Invoke", None) or self._interpreter.invoke
+        self._get = getattr(native, "GetTensor", None)
+
+    @staticmethod
+    def _no_resolver(library, delegate):
+        text = "%s %s has no choice of kernels, which %r needs; ai-edge-litert has"
+        return RunnerError("unsupported", text % (library.name, library.version, delegate))
+
+    def write(self, arrays):
+        for tensor, values in zip(self.inputs, arrays):
+            self._interpreter.set_tensor(tensor.index, values)
+
+    def reader(self):
+        """A function that copies every output to the CPU through the runtime, waiting for it where it must."""
+        get, indices = self._get_output(), [tensor.index for tensor in self.outputs]
+        if len(indices) == 1:
+            only = indices[0]
+            return lambda: get(only)
+
+        def read():
+            for index in indices:
+                get(index)
+
+        return read
+
+    def _get_output(self):
+        if self._get is None:
+            return self._interpreter.get_tensor
+        index = self.outputs[0].index
+        try:
+            self._get(index)
+            return self._get
+        except TypeError:  # newer bindings want the subgraph
+            native = self._get
+            return lambda tensor: native(tensor, 0)
+
+    def output(self, position):
+        return self._interpreter.get_tensor(self.outputs[position].index)
+
+    def coverage(self):
+        details = getattr(self._interpreter, "_get_ops_details", None)
+        if details is None:
+            return None
+        try:
+            nodes = details()
+        except (ValueError, RuntimeError):
+            return None
+        plain = [(str(node["op_name"]), ints(node["inputs"]), ints(node["outputs"])) for node in nodes]
+        return count_coverage(plain)
+
+
+class CompiledEngine(object):
+    """LiteRT's CompiledModel on its GPU accelerator, with the CPU for what the accelerator refuses."""
+
+    def __init__(self, library, request):
+        if "gpu" not in library.features:
+            text = "%s %s has no CompiledModel, which the gpu backend needs; ai-edge-litert 2 has"
+            raise RunnerError("unsupported", text % (library.name, library.version))
+        options = request.get("options") or {}
+        self.accelerator = request.get("accelerator") or "GPU"
+        self._total = self._specs(library, request)
+        compiled, hardware = self._modules(library)
+        begin = clock()
+        try:
+            choice = hardware.HardwareAccelerator.GPU | hardware.HardwareAccelerator.CPU
+            gpu = compiled.GpuOptions(enforce_f32=options.get("precision") == "float32")
+            cpu = compiled.CpuOptions(num_threads=request["threads"])
+            chosen = compiled.Options(hardware_accelerators=choice, gpu_options=gpu, cpu_options=cpu)
+            self._model = compiled.CompiledModel.from_file(request["model"], options=chosen)
+            self._in = self._model.create_input_buffers(0)
+            self._out = self._model.create_output_buffers(0)
+        except (ValueError, RuntimeError, TypeError, AttributeError) as error:
+            raise RunnerError("unsupported", "the GPU accelerator cannot compile the model: %s" % one_line(error))
+        self.init_ns = clock() - begin
+        self._arrange()
+        model, ins, outs = self._model, self._in, self._out
+        self.call = lambda: model.run_by_index(0, ins, outs)
+
+    @staticmethod
+    def _modules(library):
+        compiled = importlib.import_module(library.name + ".compiled_model")
+        return compiled, importlib.import_module(library.name + ".hardware_accelerator")
+
+    def _specs(self, library, request):
+        """Tensor parameters and the operator count come from the interpreter: CompiledModel does not tell them."""
+        plain = InterpreterEngine(library, dict(request, delegate="builtin"))
+        self.inputs, self.outputs = plain.inputs, plain.outputs
+        for tensor in self.inputs + self.outputs:
+            if tensor.dtype.name not in ("float32", "float16", "int32", "int8", "uint8", "bool"):
+                text = "the GPU accelerator's buffers cannot hold %s (tensor %r)"
+                raise RunnerError("unsupported", text % (tensor.dtype.name, tensor.name))
+        coverage = plain.coverage()
+        return None if coverage is None else coverage["total_nodes"]
+
+    def _arrange(self):
+        """Tensors in the order of the signature, which is the order of the buffers."""
+        key = list(self._model.get_signature_list())[0]
+        names = self._model.get_signature_list()[key]
+        for side, details in (
+            ("inputs", self._model.get_input_tensor_details(key)),
+            ("outputs", self._model.get_output_tensor_details(key)),
+        ):
+            by_index = {tensor.index: tensor for tensor in getattr(self, side)}
+            setattr(self, side, [by_index[details[name]["index"]] for name in names[side]])
+
+    def write(self, arrays):
+        for buffer, values in zip(self._in, arrays):
+            buffer.write(values)
+
+    def reader(self):
+        plan = [(buffer, elements(tensor), tensor.dtype) for buffer, tensor in zip(self._out, self.outputs)]
+
+        def read():
+            for buffer, count, dtype in plan:
+                buffer.read(count, dtype)
+
+        return read
+
+    def output(self, position):
+        tensor = self.outputs[position]
+        return self._out[position].read(elements(tensor), tensor.dtype).reshape(tensor.shape)
+
+    def coverage(self):
+        """Full when the runtime says so; otherwise its log has the numbers."""
+        if self._total is None:
+            return None
+        if self._model.is_fully_accelerated():
+            return {"delegated_nodes": self._total, "total_nodes": self._total, "partitions": 1, "operators": []}
+        return {"delegated_nodes": None, "total_nodes": self._total, "partitions": None, "operators": []}
+
+
+def one_line(error):
+    return " ".join(str(error).split())[:500] or type(error).__name__
+
+
+def elements(tensor):
+    count = 1
+    for size in tensor.shape:
+        count *= size
+    return count
+
+
+def ints(values):
+    return [int(value) for value in values]
+
+
+def count_coverage(nodes):
+    """Which nodes of the graph lie in a delegate's partitions. `nodes` is [(name, inputs, outputs)] with tensor indices.
+
+    After delegation the runtime lists the original nodes and, behind them, one DELEGATE node for each partition. A
+    partition holds the nodes met on the way back from its outputs to its inputs.
+    """
+    delegates = [node for node in nodes if node[0].upper() == "DELEGATE"]
+    originals = [node for node in nodes if node[0].upper() != "DELEGATE"]
+    producer = {tensor: position for position, node in enumerate(originals) for tensor in node[2]}
+    taken = set()
+    for _, inputs, outputs in delegates:
+        stops, stack = set(inputs), list(outputs)
+        while stack:
+            tensor = stack.pop()
+            position = producer.get(tensor)
+            if position is None or tensor in stops or position in taken:
+                continue
+            taken.add(position)
+            stack += originals[position][1]
+    operators = [[node[0], position in taken] for position, node in enumerate(originals)]
+    return {
+        "delegated_nodes": len(taken),
+        "total_nodes": len(originals),
+        "partitions": len(delegates),
+        "operators": operators,
+    }
+
+
+# ---- timing ----------------------------------------------------------------------------------------------------------
+
+
+def timer_cost_ns():
+    count = 2000
+    begin = clock()
+    for _ in range(count):
+        clock()
+    return max((clock() - begin) // count, 1)
+
+
+class SteadyRule(object):
+    """Warm when a fast and a slow moving average of the samples agree within 4 % for 20 samples in a row."""
+
+    def __init__(self):
+        self._fast = self._slow = None
+        self._run = 0
+
+    def add(self, value):
+        if self._fast is None:
+            self._fast = self._slow = float(value)
+            return False
+        self._fast += EMA_FAST * (value - self._fast)
+        self._slow += EMA_SLOW * (value - self._slow)
+        agree = abs(self._fast - self._slow) <= EMA_BAND * self._slow
+        self._run = self._run + 1 if agree else 0
+        return self._run >= EMA_RUN
+
+
+def warm_up(call, read, measure):
+    """(samples in ns, capped). Discards max(iterations, seconds), then waits for the steady rule, up to a cap."""
+    kept, last, count = array.array("q"), 0, 0
+    rule = SteadyRule()
+    floor_ns, cap_ns = measure["warmup_min_s"] * SECOND_NS, measure["warmup_max_s"] * SECOND_NS
+    begin = clock()
+    while True:
+        start = clock()
+        call()
+        read()
+        end = clock()
+        last, elapsed = end - start, end - begin
+        count += 1
+        if len(kept) < MAX_WARMUP_SAMPLES:
+            kept.append(last)
+        past_floor = count > measure["warmup_min_iterations"] and elapsed >= floor_ns
+        if past_floor and rule.add(last):
+            return kept, False
+        if elapsed >= cap_ns:
+            return kept, True
+
+
+def inner_batch(warm, cost_ns):
+    """Inferences in one sample: more than one only when the timer would be over a hundredth of it."""
+    recent = sorted(warm[-1000:])
+    typical = recent[len(recent) // 2]
+    return max(int(math.ceil(TIMER_MARGIN * cost_ns / float(max(typical, 1)))), 1)
+
+
+def window(call, read, samples, batch, measure):
+    """Fill `samples` (preallocated) and return how many; each is the time from the call until the outputs were read."""
+    min_ns, max_ns = int(measure["min_s"] * SECOND_NS), int(measure["max_s"] * SECOND_NS)
+    enough, capacity = measure["min_iterations"], len(samples)
+    again = range(batch - 1)
+    count = 0
+    begin = clock()
+    while True:
+        start = clock()
+        call()
+        read()
+        for _ in again:
+            call()
+            read()
+        end = clock()
+        samples[count] = (end - start) // batch
+        count += 1
+        elapsed = end - begin
+        if (elapsed >= min_ns and count >= enough) or elapsed >= max_ns or count == capacity:
+            return count
+
+
+def capacity(warm, batch, measure):
+    fastest = max(min(warm), 1) * batch
+    most = max(measure["max_s"] * SECOND_NS / fastest * 1.5, measure["min_iterations"])
+    return int(min(most + 16, MAX_SAMPLES))
+
+
+def split_times(call, read):
+    """(median microseconds of the call alone, of the read after it) of a few inferences outside the window."""
+    calls, reads = [], []
+    limit = clock() + SECOND_NS
+    while len(calls) < 15 and (clock() < limit or not calls):
+        start = clock()
+        call()
+        called = clock()
+        read()
+        reads.append(clock() - called)
+        calls.append(called - start)
+    middle = len(calls) // 2
+    return sorted(calls)[middle] / 1e3, sorted(reads)[middle] / 1e3
+
+
+def first_inference(engine, generator):
+    engine.write([tensor.random(generator) for tensor in engine.inputs])
+    read = engine.reader()
+    start = clock()
+    engine.call()
+    read()
+    return clock() - start, read
+
+
+def run_timing(engine, request, generator):
+    measure, cpus = request["measure"], request["cpus"]
+    observer = clock_probe.Observer(cpus, chain=clock_probe.AddChain.create())
+    first_ns, read = first_inference(engine, generator)
+    call = engine.call
+    gc.collect()
+    gc.disable()
+    warm, capped = warm_up(call, read, measure)
+    batch = inner_batch(warm, timer_cost_ns())
+    samples = array.array("q", bytes(8 * capacity(warm, batch, measure)))
+    observer.before()
+    observer.open_window()
+    count = window(call, read, samples, batch, measure)
+    observer.close_window()
+    observer.after()
+    call_us, read_us = split_times(call, read)
+    gc.enable()
+    evidence = observer.report()
+    evidence["output_read_us"] = read_us
+    evidence["notes"] += timing_notes(batch, call_us, read_us, len(warm), count)
+    return {
+        "first_inference_ns": first_ns,
+        "samples": pack_ns(samples[:count]),
+        "warmup": pack_ns(warm),
+        "warmup_capped": capped,
+        "timed": "call+read",
+        "evidence": evidence,
+    }
+
+
+def timing_notes(batch, call_us, read_us, warm_count, count):
+    notes = []
+    if batch > 1:
+        notes.append("each sample is the mean of %d inferences: one is too short for the timer" % batch)
+    if read_us > max(0.5 * call_us, 20.0):
+        text = "the call alone returns after %.3f ms, the outputs are there %.3f ms later: samples include the wait"
+        notes.append(text % (call_us / 1e3, read_us / 1e3))
+    if warm_count == MAX_WARMUP_SAMPLES:
+        notes.append("only the first %d warm-up samples were kept" % warm_count)
+    if count == MAX_SAMPLES:
+        notes.append("the window ended at the limit of %d samples" % count)
+    return notes
+
+
+# ---- outputs, memory, profile ----------------------------------------------------------------------------------------
+
+
+def run_outputs(engine, request, generator):
+    import numpy as np
+
+    if len(engine.inputs) != 1 or len(engine.outputs) != 1:
+        counts = (len(engine.inputs), len(engine.outputs))
+        text = "the outputs pass needs one input and one output, the model has %d and %d"
+        raise RunnerError("unsupported", text % counts)
+    source, target = engine.inputs[0], engine.outputs[0]
+    inputs = open_inputs(np, request["inputs"], source)
+    batch = source.shape[0] if source.shape else 1
+    rest = target.shape[1:]
+    size = len(inputs) * 4
+    for dimension in rest:
+        size *= dimension
+    if size > MAX_OUTPUT_BYTES:
+        raise RunnerError("request", "the outputs would take %d bytes, over the limit; use fewer samples" % size)
+    partial = request["outputs"] + ".partial"
+    results = np.lib.format.open_memmap(partial, mode="w+", dtype=np.float32, shape=(len(inputs),) + tuple(rest))
+    for begin in range(0, len(inputs), batch):
+        chunk = np.asarray(inputs[begin : begin + batch])
+        if not np.isfinite(chunk).all():
+            raise RunnerError("request", "inputs %d to %d are not all finite" % (begin, begin + len(chunk) - 1))
+        padded = chunk if len(chunk) == batch else np.concatenate([chunk, chunk[-1:].repeat(batch - len(chunk), 0)])
+        engine.write([source.quantize(padded).reshape(source.shape)])
+        engine.call()
+        results[begin : begin + len(chunk)] = target.dequantize(engine.output(0))[: len(chunk)]
+    results.flush()
+    os.replace(partial, request["outputs"])
+    return {"output_samples": len(inputs)}
+
+
+def open_inputs(np, path, tensor):
+    try:
+        inputs = np.load(path, mmap_mode="r", allow_pickle=False)
+    except (OSError, ValueError) as error:
+        raise RunnerError("request", "inputs %s cannot be read: %s" % (path, one_line(error)))
+    if inputs.dtype != np.float32 or inputs.ndim < 1 or inputs.shape[1:] != tensor.shape[1:] or not len(inputs):
+        got = "%s of shape %s" % (inputs.dtype, inputs.shape)
+        wanted = "float32 of shape (n, %s)" % ", ".join(map(str, tensor.shape[1:]))
+        raise RunnerError("request", "inputs %s are %s; the model wants %s" % (path, got, wanted))
+    return inputs
+
+
+def status_kib(field):
+    for line in (clock_probe.read_text(Path("/proc/self/status")) or "").splitlines():
+        if line.startswith(field + ":"):
+            return int(line.split()[1])
+    return None
+
+
+def pss_kib():
+    for line in (clock_probe.read_text(Path("/proc/self/smaps_rollup")) or "").splitlines():
+        if line.startswith("Pss:"):
+            return int(line.split()[1])
+    return None
+
+
+def run_memory(make_engine, generator):
+    """Peak resident memory of the whole process, and how much of it the model added to interpreter and library."""
+    base_rss, base_pss = status_kib("VmRSS"), pss_kib()
+    engine = make_engine()
+    engine.write([tensor.random(generator) for tensor in engine.inputs])
+    read, highest = engine.reader(), pss_kib()
+    for _ in range(MEMORY_INFERENCES):
+        engine.call()
+        read()
+        now = pss_kib()
+        highest = now if highest is None or (now is not None and now > highest) else highest
+    peak = status_kib("VmHWM")
+    notes = []
+    if peak is not None and base_rss is not None:
+        mib = ((peak - base_rss) / 1024.0, base_rss / 1024.0)
+        notes.append("the model added %.1f MiB to %.1f MiB of interpreter and library" % mib)
+    fields = {"peak_rss_kib": peak, "pss_kib": highest, "base_rss_kib": base_rss, "base_pss_kib": base_pss}
+    return engine, fields, notes
+
+
+def profile_operators(library_dir, version, request, arrays):
+    """Times by operator, or why there are none: {"operators": …} or {"error": …}."""
+    if request["delegate"] == "gpu":
+        return {"error": "an asynchronous accelerator has no operator times here"}
+    try:
+        return litert_profiler.profile_in_child(
+            library_dir, version, request["model"], arrays, request["delegate"], request["threads"]
+        )
+    except litert_profiler.ProfilerError as error:
+        return {"error": str(error)}
+
+
+def run_profile(engine, library, request, generator):
+    # Runs in a forked child, so it must come after the tensors are known and before inference makes threads.
+    arrays = [tensor.random(generator) for tensor in engine.inputs]
+    directory = os.path.dirname(library.package.__file__)
+    answer = profile_operators(directory, library.version, request, arrays)
+    notes = []
+    if "error" in answer:
+        notes.append("no operator times: %s" % answer["error"])
+    else:
+        notes.append("operator times are the runtime's own, in whole microseconds, over %d inferences" % answer["runs"])
+    return {"operator_times": answer.get("operators", []), "notes": notes}
+
+
+# ---- main ------------------------------------------------------------------------------------------------------------
+
+
+def make_engine(library, request):
+    return CompiledEngine(library, request) if request["delegate"] == "gpu" else InterpreterEngine(library, request)
+
+
+def measure(library, request):
+    import numpy as np
+
+    generator = np.random.RandomState(request["seed"] % (1 << 32))
+    notes = []
+    if request["purpose"] == "memory":
+        engine, fields, notes = run_memory(lambda: make_engine(library, request), generator)
+    else:
+        engine = make_engine(library, request)
+        if request["purpose"] == "profile":
+            fields = run_profile(engine, library, request, generator)
+        else:
+            run = {"timing": run_timing, "outputs": run_outputs}[request["purpose"]]
+            fields = run(engine, request, generator)
+    evidence = fields.setdefault("evidence", {"notes": []})
+    evidence["notes"] += notes + fields.pop("notes", [])
+    if any(size < 0 for tensor in engine.inputs for size in tensor.signature):
+        evidence["notes"].append("the batch dimension is dynamic and ran as 1")
+    evidence["cpus"] = request["cpus"]
+    evidence["cpus_verified"] = pinned(request["cpus"])
+    fields.update(
+        init_ns=engine.init_ns,
+        accelerator=engine.accelerator,
+        coverage=engine.coverage(),
+        inputs=[tensor.describe() for tensor in engine.inputs],
+        outputs=[tensor.describe() for tensor in engine.outputs],
+    )
+    return fields
+
+
+def preload(path):
+    """Make a Vulkan loader that is not in the linker's path the one that the accelerator finds by name."""
+    if path:
+        import ctypes
+
+        ctypes.CDLL(path, mode=ctypes.RTLD_GLOBAL)
+
+
+def serve(channel):
+    request = read_request(sys.stdin.buffer)
+    random.seed(request.get("seed", 1))
+    pin(request.get("cpus") or [])
+    preload(request.get("vulkan_loader"))
+    library = load_library()
+    channel.send("hello", **library.hello())
+    if request.get("purpose") != "hello":
+        channel.send("result", **measure(library, request))
+
+
+def main():
+    channel = Channel()
+    try:
+        serve(channel)
+    except RunnerError as error:
+        channel.send("error", kind=error.kind, message=str(error))
+    except MemoryError:
+        channel.send("error", kind="memory", message="the process ran out of memory")
+    except OSError as error:
+        channel.send("error", kind="request", message=one_line(error))
+    # Accelerators crash in their own teardown; the result is already written.
+    sys.stderr.flush()
+    os._exit(0)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,73 @@
+"""The machine the harness itself runs on."""
+
+from __future__ import annotations
+
+import os
+import platform
+import re
+from collections.abc import Callable, Iterable, Mapping
+from functools import cached_property
+from pathlib import Path
+from threading import Event
+
+from harness.devices.base import ProcessResult
+from harness.devices.cpus import choose, read_cores, sibling_groups
+from harness.devices.host_facts import read_facts
+from harness.devices.process import run_process
+from harness.devices.vulkan import Vulkan, find_vulkan
+from harness.domain import Core, DeviceFacts
+
+
+class HostDevice:
+    """This machine as a `Device`.
+
+    Args:
+        root: where /proc and /sys lie.
+        affinity: the cores this process may use; read once, before the controller moves off the measured ones.
+        vulkan: finds the Vulkan devices; asked once.
+    """
+
+    def __init__(
+        self,
+        root: Path = Path("/"),
+        affinity: Iterable[int] | None = None,
+        vulkan: Callable[[], tuple[Vulkan, ...]] = find_vulkan,
+    ) -> None:
+        self._root = root
+        self._allowed = frozenset(os.sched_getaffinity(0) if affinity is None else affinity)
+        self._find_vulkan = vulkan
+
+    @cached_property
+    def device_id(self) -> str:
+        """``host-`` and the host name."""
+        name = re.sub(r"[^a-z0-9.-]+", "-", platform.node().lower()).strip("-.")
+        return f"host-{name or 'unknown'}"
+
+    @cached_property
+    def vulkan(self) -> tuple[Vulkan, ...]:
+        """The Vulkan devices, hardware first. The first use asks the drivers."""
+        return self._find_vulkan()
+
+    def facts(self) -> DeviceFacts:
+        """Identity, cores, clocks, Vulkan devices, and what a reader must know of them."""
+        gpus = tuple(device.name for device in self.vulkan)
+        return read_facts(self._root, self.device_id, self._allowed, gpus)
+
+    @cached_property
+    def _available(self) -> tuple[Core, ...]:
+        cores = read_cores(self._root)
+        return tuple(core for core in cores if core.online and core.index in self._allowed)
+
+    def choose_cpus(self, cores: str | tuple[int, ...], threads: int) -> tuple[int, ...]:
+        """The CPU indices for a `cores` setting (see `harness.devices.cpus.choose`).
+
+        Raises:
+            UsageError: a named core does not exist, is offline, or is not ours to use.
+        """
+        return choose(cores, threads, self._available, sibling_groups(self._root, self._available))
+
+    def run(
+        self, argv: tuple[str, ...], *, stdin: bytes, env: Mapping[str, str], timeout_s: float, cancel: Event
+    ) -> ProcessResult:
+        """Run to the end, or kill the whole process group at the deadline or when `cancel` is set."""
+        return run_process(argv, stdin=stdin, env=env, timeout_s=timeout_s, cancel=cancel, root=self._root)
