@@ -1,0 +1,112 @@
+"""`summary.md`: for a pull request, a CI step summary or a mail. GitHub limits a step summary to 1 MiB."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+
+from harness.domain import ResultRow, RunView, Status
+from harness.report.takeaways import takeaways
+from harness.report.wording import (
+    MEANINGS,
+    WORDS,
+    Labels,
+    clip,
+    half_width_pct,
+    is_trusted,
+    metric_label,
+    number,
+    order,
+    outcome,
+    percent,
+    plural,
+    score,
+    verdict_line,
+)
+from harness.units import format_latency
+
+ROWS_SHOWN = 200
+FINDINGS_SHOWN = 50
+_ACTIVE = re.compile(r"([\\`*_\[\]|~$]|^[-+#=])")
+_WORD_JOIN = re.compile(r"(?<=\w)\\_(?=\w)")
+
+
+def escape(text: str) -> str:
+    """`text` as Markdown that shows it and does nothing else: no markup, HTML, link, mention or line break."""
+    line = " ".join(text.split())
+    line = line.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+    line = _WORD_JOIN.sub("_", _ACTIVE.sub(r"\\\1", line))
+    return line.replace("@", "@\u200b").replace("://", ":\u200b//").replace("www.", "www\u200b.")
+
+
+def summary_md(view: RunView) -> str:
+    """The verdict line, the three sentences, the table, and folded what to look at."""
+    labels = Labels.of(view.rows)
+    lines = [f"# {escape(view.run.name)}", "", f"**{verdict_line(view.rows)}.**", ""]
+    lines += [f"{index}. {escape(sentence)}" for index, sentence in enumerate(takeaways(view), 1)]
+    lines += ["", *_table(view.rows, labels), *_attention(view.rows, labels)]
+    lines += [f"Run `{_code(view.run.run_id)}`, {escape(view.run.state)}, started {escape(view.run.started_at)}."]
+    return "\n".join(lines) + "\n"
+
+
+def _code(text: str) -> str:
+    return text.replace("`", "'").replace("\n", " ")
+
+
+def _table(rows: Sequence[ResultRow], labels: Labels) -> Iterator[str]:
+    if not rows:
+        return
+    heads = ["Model", "Variant", "Backend", *(["Device"] if labels.device_varies else [])]
+    figures = ["Median, ms", "Interval", "Accuracy", "Ref. error", "Size, MB"]
+    yield f"| {' | '.join([*heads, *figures, 'Verdict'])} |"
+    yield f"|{' --- |' * len(heads)}{' ---: |' * len(figures)} --- |"
+    for row in rows[:ROWS_SHOWN]:
+        yield _line(row, labels)
+    if len(rows) > ROWS_SHOWN:
+        yield ""
+        yield f"{plural(len(rows) - ROWS_SHOWN, 'more row')} in `summary.csv`."
+    yield ""
+
+
+def _line(row: ResultRow, labels: Labels) -> str:
+    width = half_width_pct(row)
+    accuracy = f"{score(row.accuracy_metric, row.accuracy)} {metric_label(row.accuracy_metric)}"
+    cells = [row.model, row.variant, labels.setup(row)]
+    cells += [row.device] if labels.device_varies else []
+    cells += [format_latency(row.latency_p50_ms), "—" if width is None else f"±{percent(width)}"]
+    cells += [accuracy if row.accuracy is not None else "—", number(row.reference_error, 2)]
+    cells += [number(row.model_size_mb), WORDS[outcome(row)]]
+    return f"| {' | '.join(escape(clip(cell, 120)) for cell in cells)} |"
+
+
+def _attention(rows: Sequence[ResultRow], labels: Labels) -> Iterator[str]:
+    groups = grouped_doubts(rows)
+    if not groups:
+        return
+    yield f"<details><summary>What to look at: {plural(len(groups), 'finding')}</summary>"
+    yield ""
+    for (name, reasons, remedy), group in list(groups.items())[:FINDINGS_SHOWN]:
+        shown = ", ".join(labels.full(row) for row in group[:5]) + (f" and {len(group) - 5} more" if group[5:] else "")
+        why = clip(reasons, 300) or MEANINGS.get(name, "no reason was given")
+        yield f"- **{WORDS[name]}**, {escape(clip(shown, 500))}: {escape(why)}"
+        if remedy:
+            yield f"  - {escape(clip(remedy, 300))}"
+    if len(groups) > FINDINGS_SHOWN:
+        yield f"- {plural(len(groups) - FINDINGS_SHOWN, 'more finding')} in `report.html`"
+    yield ""
+    yield "</details>"
+    yield ""
+
+
+def grouped_doubts(rows: Sequence[ResultRow]) -> dict[tuple[str, str, str], list[ResultRow]]:
+    """Rows that cannot be quoted by (outcome, reasons, remedy), what failed first, what was left out last."""
+    groups: dict[tuple[str, str, str], list[ResultRow]] = {}
+    for row in rows:
+        if not is_trusted(row):
+            groups.setdefault((outcome(row), row.reasons, row.remedy), []).append(row)
+    return dict(sorted(groups.items(), key=lambda item: _urgency(item[0][0])))
+
+
+def _urgency(name: str) -> int:
+    absent = name in (Status.SKIPPED.value, Status.UNSUPPORTED.value)
+    return 1 if absent else -order(name)

@@ -1,0 +1,140 @@
+"""The little SVG that the charts need: escaped elements, axes, markers, paths."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from markupsafe import Markup, escape
+
+EMPTY = Markup("")
+
+
+def element(tag: str, *children: str, **attributes: str | float | None) -> Markup:
+    """``<tag attributes>children</tag>``; attributes that are None are left out, a trailing ``_`` of a name is dropped,
+    other ``_`` become ``-``. Text is escaped unless it is Markup already.
+    """
+    parts = [f"<{tag}"]
+    for name, value in attributes.items():
+        if value is not None:
+            text = value if isinstance(value, str) else compact(value)
+            parts.append(f' {name.rstrip("_").replace("_", "-")}="{escape(text)}"')
+    inner = "".join(escape(child) for child in children)
+    return Markup("".join(parts) + (f">{inner}</{tag}>" if inner else "/>"))
+
+
+def join(parts: Iterable[Markup]) -> Markup:
+    """The parts one after the other."""
+    return EMPTY.join(parts)
+
+
+def compact(value: float) -> str:
+    """A coordinate with one decimal and no trailing zero: a page holds many of them."""
+    text = f"{value:.1f}"
+    return text[:-2] if text.endswith(".0") else text
+
+
+def canvas(width: float, height: float, *children: Markup, label: str, stretch: bool = False) -> Markup:
+    """An ``<svg>`` that scales with its column (each direction alone when `stretch`); `label` says what it shows."""
+    return element(
+        "svg",
+        *children,
+        viewBox=f"0 0 {compact(width)} {compact(height)}",
+        preserveAspectRatio="none" if stretch else None,
+        role="img" if label else None,
+        aria_label=label or None,
+        aria_hidden=None if label else "true",
+    )
+
+
+def polyline(points: Iterable[tuple[float, float]]) -> str:
+    """Path data through `points`."""
+    return "".join(f"{'L' if index else 'M'}{compact(x)} {compact(y)}" for index, (x, y) in enumerate(points))
+
+
+def line(x1: float, y1: float, x2: float, y2: float, class_: str) -> Markup:
+    """A straight line."""
+    return element("path", class_=class_, d=polyline(((x1, y1), (x2, y2))))
+
+
+def text(x: float, y: float, content: str, class_: str = "", anchor: str = "start") -> Markup:
+    """A text with its baseline at `y`; `anchor` is start, middle or end."""
+    return element("text", content, x=x, y=y, class_=class_ or None, text_anchor=None if anchor == "start" else anchor)
+
+
+@dataclass(frozen=True)
+class Axis:
+    """Maps values in [low, high] to pixels in [start, end]; logarithmic when `log`, then 0 < low < high."""
+
+    low: float
+    high: float
+    start: float
+    end: float
+    log: bool = False
+
+    def at(self, value: float) -> float:
+        """The pixel of `value`; values outside are clamped to the ends."""
+        if self.log:
+            share = math.log(max(value, self.low) / self.low) / math.log(self.high / self.low)
+        else:
+            share = (value - self.low) / (self.high - self.low)
+        return self.start + min(1.0, max(0.0, share)) * (self.end - self.start)
+
+    def ticks(self, count: int = 5) -> list[float]:
+        """About `count` round values inside the axis."""
+        return _log_ticks(self.low, self.high, count) if self.log else _linear_ticks(self.low, self.high, count)
+
+
+def log_axis(values: Sequence[float], start: float, end: float, margin: float = 1.25) -> Axis:
+    """A logarithmic axis around positive `values` (at least one)."""
+    return Axis(min(values) / margin, max(values) * margin, start, end, log=True)
+
+
+def linear_axis(values: Sequence[float], start: float, end: float, least_span: float, margin: float = 0.12) -> Axis:
+    """A linear axis around `values` (at least one); it spans `least_span` or more, so that noise is not drawn large."""
+    low, high = min(values), max(values)
+    pad = max((high - low) * margin, (least_span - (high - low)) / 2)
+    return Axis(low - pad, high + pad, start, end)
+
+
+def _linear_ticks(low: float, high: float, count: int) -> list[float]:
+    rough = (high - low) / max(1, count)
+    power = 10.0 ** math.floor(math.log10(rough))
+    step = next(factor * power for factor in (1, 2, 2.5, 5, 10) if factor * power >= rough * 0.999)
+    first = math.ceil(low / step - 1e-9)
+    last = math.floor(high / step + 1e-9)
+    return [index * step for index in range(first, last + 1)]
+
+
+def _log_ticks(low: float, high: float, count: int) -> list[float]:
+    decades = range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)
+    for factors in ((1, 1.5, 2, 3, 4, 5, 6, 8), (1, 2, 5), (1, 3), (1,)):
+        ticks = [factor * 10.0**decade for decade in decades for factor in factors]
+        ticks = [tick for tick in ticks if low <= tick <= high]
+        if len(ticks) <= count + 1:
+            return ticks if len(ticks) > 1 else _linear_ticks(low, high, 3)
+    return ticks[:: math.ceil(len(ticks) / count)]
+
+
+_SHAPES = (
+    "circle",
+    "M-4.4 -4.4H4.4V4.4H-4.4Z",
+    "M0 -5.8L5.4 4.2H-5.4Z",
+    "M0 -6.2L6.2 0L0 6.2L-6.2 0Z",
+    "M0 5.8L5.4 -4.2H-5.4Z",
+    "M-2 -5.6H2V-2H5.6V2H2V5.6H-2V2H-5.6V-2H-2Z",
+    "M0 -6.2L1.8 -2L6 -2L2.8 1.2L4 5.6L0 3L-4 5.6L-2.8 1.2L-6 -2L-1.8 -2Z",
+    "M-5.4 -3L0 -6L5.4 -3V3L0 6L-5.4 3Z",
+)
+STYLES = len(_SHAPES)
+
+
+def marker(style: int, x: float, y: float, class_: str, title: str = "") -> Markup:
+    """The marker of a series: `style` chooses the shape and, by the classes ``s0``…, the colour with it."""
+    style %= STYLES
+    name = element("title", title) if title else EMPTY
+    classes = f"s{style} {class_}".strip()
+    if _SHAPES[style] == "circle":
+        return element("circle", name, class_=classes, cx=x, cy=y, r=4.9)
+    return element("path", name, class_=classes, transform=f"translate({compact(x)} {compact(y)})", d=_SHAPES[style])

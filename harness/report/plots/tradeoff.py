@@ -1,0 +1,231 @@
+"""Latency against accuracy, with the Pareto front of the rows that can be quoted."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+from markupsafe import Markup
+
+from harness.domain import ResultRow
+from harness.report import pareto
+from harness.report.plots.series import Series, by_model, panel
+from harness.report.plots.svg import (
+    EMPTY,
+    STYLES,
+    Axis,
+    canvas,
+    compact,
+    element,
+    join,
+    line,
+    linear_axis,
+    log_axis,
+    marker,
+    text,
+)
+from harness.report.reduce import Distribution
+from harness.report.wording import (
+    WORDS,
+    is_fraction,
+    is_trusted,
+    metric_label,
+    number,
+    outcome,
+    plural,
+    score,
+)
+from harness.units import format_latency
+
+WIDTH, HEIGHT = 480, 330
+LEFT, RIGHT, TOP, BOTTOM = 56, 466, 14, 284
+_CHARACTER = 7.1
+
+
+@dataclass(frozen=True)
+class Quality:
+    """What the vertical axis shows. `value` is None for a row that has none; `higher` is True when more is better."""
+
+    kind: str
+    title: str
+    note: str
+    higher: bool
+    values: tuple[float | None, ...]
+
+    def score(self, value: float) -> float:
+        """Higher is better."""
+        return value if self.higher else -value
+
+    def write(self, value: float) -> str:
+        """The value for people."""
+        return score(self.kind, value) if self.higher else number(value, 3)
+
+
+def tradeoffs(rows: Sequence[ResultRow], spreads: Mapping[str, Distribution], series: Series) -> list[Markup]:
+    """One panel for each model and device with at least one measured row."""
+    panels = []
+    for model, device, group in by_model(rows):
+        measured = [row for row in group if row.latency_p50_ms]
+        if measured:
+            title = f"{model} on {device}" if series.labels.device_varies else model
+            panels.append(_tradeoff(title, measured, spreads, series))
+    return panels
+
+
+def quality(rows: Sequence[ResultRow]) -> Quality:
+    """Accuracy where rows have it, else the error against the float reference, else the size of the model file.
+
+    A row is only ever placed by its own figure: one without accuracy is left out, never given another variant's.
+    """
+    metric = next((row.accuracy_metric for row in rows if row.accuracy is not None), "")
+    if metric:
+        values = tuple(row.accuracy if row.accuracy_metric == metric else None for row in rows)
+        return Quality(metric, f"{metric_label(metric)} accuracy", "", True, values)
+    why = "random weights" if any(row.weights == "random" for row in rows) else "no accuracy task"
+    errors = tuple(row.reference_error for row in rows)
+    if any(value is not None for value in errors):
+        note = f"{why}: outputs against the float reference instead of accuracy"
+        return Quality("error", "RMSE against the float reference", note, False, errors)
+    sizes = tuple(row.model_size_mb for row in rows)
+    return Quality("size", "model size, MB", f"{why} and no reference: size instead of accuracy", False, sizes)
+
+
+@dataclass(frozen=True)
+class _Plot:
+    """One panel: its points (row, vertical value), what they are, and the axes around them."""
+
+    points: tuple[tuple[ResultRow, float], ...]
+    what: Quality
+    spreads: Mapping[str, Distribution]
+    series: Series
+
+    def whisker(self, row: ResultRow) -> tuple[float, float]:
+        """p10 and p90 of the samples, the ends of the interval, or nothing, whichever is there, in ms."""
+        found = self.spreads.get(row.case_id)
+        if found is not None:
+            return found.p10_ms, found.p90_ms
+        return row.latency_ci_low_ms or _ms(row), row.latency_ci_high_ms or _ms(row)
+
+    @cached_property
+    def x(self) -> Axis:
+        """Latency."""
+        ends = [end for row, _ in self.points for end in (*self.whisker(row), _ms(row)) if end > 0]
+        return log_axis(ends, LEFT + 8, RIGHT - 8, 1.15)
+
+    @cached_property
+    def y(self) -> Axis:
+        """Quality, better at the top."""
+        values = [value for _, value in self.points]
+        if self.what.higher:
+            span = 0.02 if is_fraction(self.what.kind) else 0.02 * max(1e-9, *map(abs, values))
+            return linear_axis(values, BOTTOM, TOP, span)
+        positive = [value for value in values if value > 0] or [1.0]
+        floor = min(positive) / (3 if min(values) <= 0 else 1)
+        return log_axis([floor, *positive], TOP, BOTTOM, 1.6)
+
+    @cached_property
+    def front(self) -> tuple[tuple[ResultRow, float], ...]:
+        """The points that no other quotable point beats, by rising latency."""
+        quoted = [(row, value) for row, value in self.points if is_trusted(row)]
+        best = pareto.front([(_ms(row), self.what.score(value)) for row, value in quoted])
+        return tuple(quoted[index] for index in best)
+
+    @cached_property
+    def leaders(self) -> frozenset[str]:
+        """Case ids on the front."""
+        return frozenset(row.case_id for row, _ in self.front)
+
+
+def _tradeoff(title: str, rows: Sequence[ResultRow], spreads: Mapping[str, Distribution], series: Series) -> Markup:
+    what = quality(rows)
+    points = tuple((row, value) for row, value in zip(rows, what.values, strict=True) if value is not None)
+    left_out = len(rows) - len(points)
+    note = "; ".join(part for part in (what.note, f"{plural(left_out, 'row')} without it" if left_out else "") if part)
+    if not points:
+        return panel(title, "nothing to set the latency against", EMPTY)
+    plot = _Plot(points, what, spreads, series)
+    marks = [_mark(plot, row, value) for row, value in points]
+    chart = join((_grid(plot), _front(plot), *marks, *_names(plot)))
+    label = f"{title}: latency against {what.title}, {plural(len(points), 'point')}, {len(plot.front)} on the front"
+    return panel(title, note, canvas(WIDTH, HEIGHT, chart, label=label))
+
+
+def _ms(row: ResultRow) -> float:
+    return row.latency_p50_ms or math.nan
+
+
+def _grid(plot: _Plot) -> Markup:
+    x, y, what = plot.x, plot.y, plot.what
+    parts = []
+    for tick in x.ticks(6):
+        parts.append(line(x.at(tick), TOP, x.at(tick), BOTTOM, "g"))
+        parts.append(text(x.at(tick), BOTTOM + 17, number(tick), "t", "middle"))
+    for tick in y.ticks(5):
+        parts.append(line(LEFT, y.at(tick), RIGHT, y.at(tick), "g"))
+        written = f"{number(100 * tick, 4)} %" if is_fraction(what.kind) and what.higher else number(tick)
+        parts.append(text(LEFT - 6, y.at(tick) + 4, written, "t", "end"))
+    parts.append(line(LEFT, BOTTOM, RIGHT, BOTTOM, "a"))
+    parts.append(text(RIGHT, HEIGHT - 8, "latency, ms (log) →", "t", "end"))
+    parts.append(text(LEFT, HEIGHT - 8, f"↑ {what.title}{'' if what.higher else ' (less is up)'}", "t"))
+    return join(parts)
+
+
+def _front(plot: _Plot) -> Markup:
+    if not plot.front:
+        return EMPTY
+    path = f"M{compact(plot.x.at(_ms(plot.front[0][0])))} {BOTTOM}"
+    for row, value in plot.front:
+        path += f"H{compact(plot.x.at(_ms(row)))}V{compact(plot.y.at(value))}"
+    return element("path", class_="front", d=f"{path}H{RIGHT}")
+
+
+def _mark(plot: _Plot, row: ResultRow, value: float) -> Markup:
+    class_ = "m" if row.case_id in plot.leaders else "m dim" if is_trusted(row) else "m hollow"
+    name, latency = plot.series.labels.case(row), format_latency(row.latency_p50_ms)
+    told = f"{name}: {latency} ms, {plot.what.write(value)}, {WORDS[outcome(row)]}"
+    low, high = (compact(plot.x.at(end)) for end in plot.whisker(row))
+    style, y = plot.series.style(row), plot.y.at(value)
+    whisker = element("path", class_=f"s{style % STYLES} w {class_}", d=f"M{low} {compact(y)}H{high}")
+    return whisker + marker(style, plot.x.at(_ms(row)), y, class_, told)
+
+
+Box = tuple[float, float, float, float]
+
+
+def _names(plot: _Plot) -> list[Markup]:
+    """The variant beside its point, where it covers nothing; the front first. What has no room is in the tooltip."""
+    spots = [(row, plot.x.at(_ms(row)), plot.y.at(value)) for row, value in plot.points]
+    taken: list[Box] = [(x - 5, y - 5, x + 5, y + 5) for _, x, y in spots]
+    written = []
+    for row, x, y in sorted(spots, key=lambda spot: spot[0].case_id not in plot.leaders):
+        width = len(row.variant) * _CHARACTER
+        for left, baseline in _places(x, y, width):
+            box = (left - 1, baseline - 10, left + width + 1, baseline + 3)
+            if _inside(box) and not any(_overlap(box, other) for other in taken):
+                taken.append(box)
+                written.append(text(left, baseline, row.variant, "n" if row.case_id in plot.leaders else "n dim"))
+                break
+    return written
+
+
+def _places(x: float, y: float, width: float) -> list[tuple[float, float]]:
+    return [
+        (x + 9, y - 6),
+        (x - width - 9, y - 6),
+        (x + 9, y + 13),
+        (x - width - 9, y + 13),
+        (x - width / 2, y - 10),
+        (x - width / 2, y + 19),
+        (x + 10, y + 4),
+        (x - width - 10, y + 4),
+    ]
+
+
+def _inside(box: Box) -> bool:
+    return box[0] >= LEFT and box[1] >= 0 and box[2] <= WIDTH and box[3] <= BOTTOM
+
+
+def _overlap(one: Box, other: Box) -> bool:
+    return one[0] < other[2] and other[0] < one[2] and one[1] < other[3] and other[1] < one[3]

@@ -1,0 +1,125 @@
+"""Size, latency and accuracy of each variant of a model, side by side.
+
+Sizes are bars from zero. Latencies spread over decades and accuracies over a few points, where a bar from zero would
+hide what matters, so these are dots on their own axes. The numbers at the right are those of the variant's fastest
+quotable row.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+
+from markupsafe import Markup
+
+from harness.domain import VARIANTS, ResultRow
+from harness.report.plots.series import Series, by_model, panel
+from harness.report.plots.svg import EMPTY, Axis, canvas, element, join, line, linear_axis, log_axis, marker, text
+from harness.report.plots.tradeoff import quality
+from harness.report.wording import WORDS, is_fraction, is_trusted, number, outcome
+from harness.units import format_latency
+
+WIDTH, LEFT, RIGHT, TOP, PITCH = 360, 98, 308, 24, 26
+
+
+def variant_charts(rows: Sequence[ResultRow], series: Series) -> list[Markup]:
+    """One figure of three charts for each model and device with at least one prepared or measured row."""
+    figures = []
+    for model, device, group in by_model(rows):
+        order = [*(name for name in VARIANTS if any(row.variant == name for row in group))]
+        order += [name for name in dict.fromkeys(row.variant for row in group) if name not in order]
+        charts = (_sizes(group, order), _latencies(group, order, series), _qualities(group, order, series))
+        if any(charts):
+            title = f"{model} on {device}" if series.labels.device_varies else model
+            figures.append(panel(title, "", element("div", *charts, class_="trio")))
+    return figures
+
+
+def _sizes(rows: Sequence[ResultRow], order: Sequence[str]) -> Markup:
+    sizes = {row.variant: row for row in rows if row.model_size_mb}
+    if not sizes:
+        return EMPTY
+    axis = Axis(0.0, max(row.model_size_mb or 0.0 for row in sizes.values()), LEFT, RIGHT)
+    parts = []
+    for index, name in enumerate(order):
+        row = sizes.get(name)
+        if row is None or row.model_size_mb is None:
+            continue
+        middle = _middle(index)
+        end = axis.at(row.model_size_mb)
+        parts.append(element("rect", class_="bar", x=LEFT, y=middle - 6, width=end - LEFT, height=12))
+        if row.model_size_gzip_mb is not None:
+            packed = axis.at(row.model_size_gzip_mb)
+            parts.append(element("rect", class_="bar in", x=LEFT, y=middle - 6, width=packed - LEFT, height=12))
+        parts.append(text(end + 6, middle + 4, number(row.model_size_mb), "v"))
+    return _chart("Size, MB", order, None, parts)
+
+
+def _latencies(rows: Sequence[ResultRow], order: Sequence[str], series: Series) -> Markup:
+    measured = [row for row in rows if row.latency_p50_ms]
+    if not measured:
+        return EMPTY
+    axis = log_axis([row.latency_p50_ms or 1.0 for row in measured], LEFT, RIGHT)
+    parts = [_dot(row, row.latency_p50_ms or 1.0, axis, order, series, " ms") for row in measured]
+    best = {name: format_latency(row.latency_p50_ms) for name, row in _fastest(rows).items()}
+    return _chart("Latency, ms (log)", order, axis, [*parts, *_figures(order, best)])
+
+
+def _qualities(rows: Sequence[ResultRow], order: Sequence[str], series: Series) -> Markup:
+    what = quality(rows)
+    points = [(row, value) for row, value in zip(rows, what.values, strict=True) if value is not None]
+    if not points or what.kind == "size":
+        return EMPTY
+    values = [value for _, value in points]
+    if what.higher:
+        span = 0.02 if is_fraction(what.kind) else 0.02 * max(1e-9, max(map(abs, values)))
+        axis = linear_axis(values, LEFT, RIGHT, span, 0.06)
+    else:
+        axis = log_axis([value for value in values if value > 0] or [1.0], LEFT, RIGHT)
+    parts = [_dot(row, value, axis, order, series, "") for row, value in points]
+    own = {row.case_id: value for row, value in points}
+    best = {name: what.write(own[row.case_id]) for name, row in _fastest(rows).items() if row.case_id in own}
+    parts += _figures(order, best)
+    title = what.title if what.higher else f"{what.title} (log)"
+    write: Callable[[float], str] = (lambda tick: number(100 * tick, 4)) if is_fraction(what.kind) else number
+    return _chart(title[0].upper() + title[1:], order, axis, parts, write)
+
+
+def _fastest(rows: Sequence[ResultRow]) -> dict[str, ResultRow]:
+    """The fastest quotable row of each variant that has one."""
+    quoted = sorted(filter(is_trusted, rows), key=lambda row: row.latency_p50_ms or 0.0, reverse=True)
+    return {row.variant: row for row in quoted}
+
+
+def _figures(order: Sequence[str], written: Mapping[str, str]) -> list[Markup]:
+    return [text(WIDTH, _middle(order.index(name)) + 4, figure, "v", "end") for name, figure in written.items()]
+
+
+def _dot(row: ResultRow, value: float, axis: Axis, order: Sequence[str], series: Series, unit: str) -> Markup:
+    """Each series has a height of its own, so that equal values do not hide each other."""
+    count, style = len(series.styles), series.style(row)
+    offset = (style - (count - 1) / 2) * min(7.0, 14.0 / max(1, count - 1))
+    class_ = "m" if is_trusted(row) else "m hollow"
+    told = f"{series.labels.case(row)}: {number(value, 4)}{unit}, {WORDS[outcome(row)]}"
+    return marker(style, axis.at(value), _middle(order.index(row.variant)) + offset, class_, told)
+
+
+def _middle(index: int) -> float:
+    return TOP + PITCH * (index + 0.5)
+
+
+def _chart(
+    title: str,
+    order: Sequence[str],
+    axis: Axis | None,
+    parts: Sequence[Markup],
+    write: Callable[[float], str] = number,
+) -> Markup:
+    bottom = TOP + PITCH * len(order)
+    frame = [text(0, 14, title, "h")]
+    for index, name in enumerate(order):
+        frame.append(text(LEFT - 8, _middle(index) + 4, name, "t", "end"))
+        frame.append(line(LEFT, _middle(index), RIGHT, _middle(index), "g"))
+    for tick in axis.ticks(4) if axis else ():
+        frame.append(line(axis.at(tick), TOP, axis.at(tick), bottom, "g") if axis else EMPTY)
+        frame.append(text(axis.at(tick), bottom + 15, write(tick), "t", "middle") if axis else EMPTY)
+    return canvas(WIDTH, bottom + (20 if axis else 4), join(frame), join(parts), label=title)

@@ -1,0 +1,175 @@
+"""The results table of the page: what its cells say, and the data behind them for sorting and details."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from enum import Enum
+
+from harness.domain import ResultRow
+from harness.report.csv_files import SUMMARY_COLUMNS
+from harness.report.wording import (
+    Labels,
+    half_width_pct,
+    is_trusted,
+    number,
+    outcome,
+    percent,
+    score,
+)
+from harness.units import format_latency
+
+GLYPHS = {
+    "TRUSTED": "✓",
+    "UNVERIFIED": "?",
+    "NOISY": "≈",
+    "THROTTLED": "↓",
+    "FELL_BACK": "↩",
+    "WRONG_OUTPUT": "✗",
+    "DONE": "?",
+    "SKIPPED": "–",
+    "UNSUPPORTED": "–",
+}
+
+
+@dataclass(frozen=True)
+class Column:
+    """A column of the table: its title, the column of summary.csv it sorts by, and a class for its cells."""
+
+    title: str
+    key: str
+    class_: str = ""
+    hint: str = ""
+
+
+@dataclass(frozen=True)
+class Line:
+    """One row as text. `bar_pct` is the latency's share of the slowest quotable one of the same model, at most 100."""
+
+    outcome: str
+    glyph: str
+    word: str
+    reasons: str
+    cells: tuple[str, ...]
+    bar_pct: int | None
+    trusted: bool
+
+
+def columns(rows: Sequence[ResultRow], labels: Labels) -> tuple[Column, ...]:
+    """The columns worth showing for these rows."""
+    device = (Column("Device", "device"),) if labels.device_varies else ()
+    metrics = {row.accuracy_metric for row in rows if row.accuracy is not None}
+    return (
+        Column("Model", "model", "k"),
+        Column("Variant", "variant", "k"),
+        Column("Backend", "backend"),
+        *device,
+        Column("Median, ms", "latency_p50_ms", "r b", "Median over the processes of each one's median"),
+        Column("±", "interval_pct", "r", "Half the interval over processes, as a share of the median"),
+        Column("p90, ms", "latency_p90_ms", "r"),
+        Column("× float32", "speedup", "r", "Speed against float32 on the same backend; both must be trusted"),
+        Column(_accuracy_title(metrics), "accuracy", "r"),
+        Column("Ref. error", "reference_error", "r", "RMSE of the outputs against the float source model"),
+        Column("Size, MB", "model_size_mb", "r"),
+        Column("Memory, MiB", "peak_rss_mib", "r", "Peak resident memory, from a pass of its own"),
+        Column("Delegated", "delegated_nodes", "r", "Nodes of the graph that the delegate took"),
+    )
+
+
+def _accuracy_title(metrics: set[str]) -> str:
+    names = {"top1": "Top-1", "top5": "Top-5"}
+    return names.get(next(iter(metrics)), "Accuracy") if len(metrics) == 1 else "Accuracy"
+
+
+def lines(rows: Sequence[ResultRow], labels: Labels, words: Mapping[str, str]) -> list[Line]:
+    """The rows in their order."""
+    slowest = _slowest_ms(rows)
+    speedups = speedups_over_float32(rows)
+    return [_line(row, labels, words, slowest, speedup) for row, speedup in zip(rows, speedups, strict=True)]
+
+
+def _line(
+    row: ResultRow, labels: Labels, words: Mapping[str, str], slowest: Mapping[object, float], speedup: float | None
+) -> Line:
+    name = outcome(row)
+    width = half_width_pct(row)
+    scale_ms = slowest.get((row.model, row.device))
+    bar_pct = None
+    if row.latency_p50_ms and scale_ms:
+        bar_pct = min(100, max(1, round(100 * row.latency_p50_ms / scale_ms)))
+    cells = (
+        row.model,
+        row.variant,
+        labels.setup(row),
+        *((row.device,) if labels.device_varies else ()),
+        format_latency(row.latency_p50_ms),
+        "—" if width is None else percent(width),
+        format_latency(row.latency_p90_ms),
+        "—" if speedup is None else f"{speedup:.2f}" if speedup < 100 else f"{speedup:,.0f}",
+        score(row.accuracy_metric, row.accuracy),
+        number(row.reference_error, 2),
+        number(row.model_size_mb),
+        number(row.peak_rss_mib),
+        _coverage(row),
+    )
+    return Line(name, GLYPHS.get(name, "!"), words[name], row.reasons, cells, bar_pct, is_trusted(row))
+
+
+def _coverage(row: ResultRow) -> str:
+    if row.delegated_nodes is None or row.total_nodes is None:
+        return row.coverage or "—"
+    return f"{row.delegated_nodes}/{row.total_nodes}"
+
+
+def _slowest_ms(rows: Sequence[ResultRow]) -> dict[object, float]:
+    """The slowest quotable latency of each model and device, or the slowest of all where none is quotable."""
+    found: dict[object, tuple[bool, float]] = {}
+    for row in rows:
+        if row.latency_p50_ms:
+            key = (row.model, row.device)
+            found[key] = max(found.get(key, (False, 0.0)), (is_trusted(row), row.latency_p50_ms))
+    return {key: latency_ms for key, (_, latency_ms) in found.items()}
+
+
+def speedups_over_float32(rows: Sequence[ResultRow]) -> list[float | None]:
+    """How many times as fast as float32 with all else equal; None unless both rows can be quoted."""
+    floats = {_alike(row): row.latency_p50_ms for row in rows if row.variant == "float32" and is_trusted(row)}
+    return [_ratio(floats.get(_alike(row)), row.latency_p50_ms) if is_trusted(row) else None for row in rows]
+
+
+def _alike(row: ResultRow) -> tuple[object, ...]:
+    return row.model, row.device, row.backend, row.threads, row.cores, row.runtime, row.runtime_version
+
+
+def _ratio(reference_ms: float | None, latency_ms: float | None) -> float | None:
+    return reference_ms / latency_ms if reference_ms and latency_ms else None
+
+
+def data(rows: Sequence[ResultRow]) -> dict[str, object]:
+    """Every column of summary.csv for the page's script: a constant one as ``{"all": value}``, repeated text as indices
+    into its distinct values, anything else as a list.
+    """
+    packed = {name: _packed([_plain(getattr(row, name)) for row in rows]) for name in SUMMARY_COLUMNS}
+    packed["interval_pct"] = _packed([_plain(half_width_pct(row)) for row in rows])
+    packed["speedup"] = _packed(list(map(_plain, speedups_over_float32(rows))))
+    packed["outcome"] = _packed([outcome(row) for row in rows])
+    return {"rows": len(rows), "summary_columns": len(SUMMARY_COLUMNS), "columns": packed}
+
+
+def _packed(values: Sequence[str | int | float | None]) -> object:
+    distinct = dict.fromkeys(values)
+    if len(distinct) == 1:
+        return {"all": values[0]}
+    if all(isinstance(value, str) for value in distinct) and len(distinct) < len(values):
+        index = {value: position for position, value in enumerate(distinct)}
+        return {"of": list(distinct), "at": [index[value] for value in values]}
+    return values
+
+
+def _plain(value: object) -> str | int | float | None:
+    if value is None or (isinstance(value, float) and not math.isfinite(value)):
+        return None
+    if isinstance(value, Enum):
+        return str(value.value)
+    return float(value) if isinstance(value, float) else value if isinstance(value, (int, str)) else str(value)
