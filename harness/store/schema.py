@@ -178,33 +178,33 @@ def _check_foreign_keys(connection: Connection, where: str) -> None:
         )
 
 
-def make_ready(url: URL, engine: Engine) -> None:
+def make_ready(url: URL, engine: Engine, revisions: Revisions = REVISIONS) -> None:
     """Create, upgrade or accept the database for writing.
 
     Raises:
         StoreError: it belongs to another program or a newer version.
     """
     where = engines.describe(url)
-    age, version = _age_before_writing(url, engine)
+    age, version = _age_before_writing(url, engine, revisions)
     check_writable(age, version, where)
     if age is Age.EMPTY:
         with engine.begin() as connection:
             create(connection)
     elif age is Age.OLDER:
-        upgrade(url)
+        upgrade(url, revisions)
 
 
-def _age_before_writing(url: URL, engine: Engine) -> tuple[Age, str]:
+def _age_before_writing(url: URL, engine: Engine, revisions: Revisions) -> tuple[Age, str]:
     """Look without touching: opening an SQLite file for writing would already turn another program's file to WAL."""
     if not engines.is_sqlite(url):
         with engine.connect() as connection:
-            return age_of(connection)
+            return age_of(connection, revisions)
     path = Path(str(url.database))
     if not path.exists() or path.stat().st_size == 0:
         return Age.EMPTY, ""
     peek = engines.begin_reads(engines.open_engine(url, read_only=True))
     try:
         with peek.connect() as connection:
-            return age_of(connection)
+            return age_of(connection, revisions)
     finally:
         peek.dispose()

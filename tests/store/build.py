@@ -1,0 +1,167 @@
+"""Whole values of every record the store keeps, with no field at its default where that matters."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+
+from harness.domain import (
+    AccuracyResult,
+    Backend,
+    Case,
+    Core,
+    Coverage,
+    DeviceFacts,
+    Evidence,
+    InvocationRecord,
+    InvocationResult,
+    ModelRef,
+    OperatorTime,
+    OutputError,
+    OutputsCheck,
+    Purpose,
+    ResultRow,
+    RunRecord,
+    RuntimeRef,
+    Status,
+    Target,
+    TensorInfo,
+    VariantFile,
+    Verdict,
+)
+
+DEVICE = "adb-0123"
+
+
+def run(run_id: str = "run-1", **changes: object) -> RunRecord:
+    record = RunRecord(
+        run_id=run_id,
+        name="vision",
+        sweep_text="name: vision\n",
+        sweep_sha256="ab" * 32,
+        settings_json='{"blocks": 3, "min_s": 0.5}',
+        harness_version="1.2.3",
+        started_at="2026-11-21T10:00:00.000+00:00",
+        git_commit="0" * 40,
+    )
+    return replace(record, **changes)  # type: ignore[arg-type]
+
+
+def case(variant: str = "int8", threads: int = 1, serial: str = "0123") -> Case:
+    return Case(
+        ModelRef("mobilenet_v2", file="models/ü.tflite", options=(("weights", "/data/x.keras"),)),
+        variant,
+        Target("adb", (("serial", serial),)),
+        Backend("cpu", threads, cores=(0, 3), xnnpack=False, options=(("precision", "fp16"),)),
+        RuntimeRef("litert", "/opt/old/bin/python"),
+    )
+
+
+def result(samples: int = 500, seed: int = 1) -> InvocationResult:
+    rng = np.random.default_rng(seed)
+    return InvocationResult(
+        status=Status.DONE,
+        error="",
+        init_us=1234.5,
+        first_inference_us=9876.5,
+        samples_ns=(12e6 + rng.normal(0, 2e5, samples)).astype(np.int64),
+        warmup_ns=(13e6 + rng.normal(0, 9e5, 20)).astype(np.int64),
+        warmup_capped=True,
+        timed="call",
+        peak_rss_mib=33.25,
+        pss_mib=21.5,
+        operators=(OperatorTime("CONV_2D", 1000.5, 0.75, 3, "xnn_f32"), OperatorTime("ADD", 10.0, float("nan"))),
+        coverage=Coverage("XNNPACK", 60, 64, 2),
+        evidence=Evidence(cpus=(7,), cpus_verified=True, clock_start_ghz=2.9, temp_end_c=41.0, notes=("a", "b")),
+        runtime_version="2.3.0",
+        accelerator="Adreno 740",
+        wall_s=2.5,
+        log="logs/x \ud800\x00 y.txt",
+    )
+
+
+def record(of: Case, block: int = 0, **changes: object) -> InvocationRecord:
+    made = InvocationRecord(of.case_id, Purpose.TIMING, block, 2, 0, "2026-11-21T10:00:01.000+00:00", result())
+    return replace(made, **changes)  # type: ignore[arg-type]
+
+
+def facts(device_id: str = DEVICE, **changes: object) -> DeviceFacts:
+    made = DeviceFacts(
+        device_id=device_id,
+        kind="adb",
+        model="Pixel 8",
+        soc="Tensor G3",
+        os_build="AP1A.240405.002",
+        cores=(Core(0, True, 200, 1_700_000), Core(8, False, None, None)),
+        memory_mib=7500.5,
+        virtual_machine=False,
+        governor="schedutil",
+        clock_source="time_in_state",
+        gpus=("Mali-G715",),
+        notes=("homogeneous cores: core 1 chosen by index",),
+    )
+    return replace(made, **changes)  # type: ignore[arg-type]
+
+
+def variant_file(variant: str = "int8") -> VariantFile:
+    return VariantFile(
+        model="mobilenet_v2",
+        variant=variant,
+        status=Status.DONE,
+        path="/cache/a.tflite",
+        sha256="cd" * 32,
+        size_bytes=3_500_000,
+        gzip_bytes=2_500_000,
+        reduction_pct=74.5,
+        conversion_s=3.25,
+        converter="tflite 2.21",
+        cached=True,
+        float_operators=("SOFTMAX",),
+        inputs=(TensorInfo("input", "int8", (1, 224, 224, 3), 0.0078, -1),),
+        outputs=(TensorInfo("logits", "int8", (1, 1000), 0.1, 3),),
+        weights="imagenet",
+        task="imagenet",
+        source_error=OutputError(0.5, 0.1, 0.999, 8),
+        check_path="/cache/check.npz",
+        data_path="/cache/data.npz",
+    )
+
+
+def check() -> OutputsCheck:
+    return OutputsCheck(
+        OutputError(0.25, 0.0625, 0.9999, 16),
+        AccuracyResult("top1", 0.975, 360, {"top1": 0.975, "top5": 1.0, "loss": float("inf")}),
+        finite=False,
+    )
+
+
+def row(of: Case, run_id: str = "run-1", **changes: object) -> ResultRow:
+    made = ResultRow(
+        run_id=run_id,
+        case_id=of.case_id,
+        status=Status.DONE,
+        verdict=Verdict.TRUSTED,
+        reasons="",
+        target=of.target.label,
+        device="Pixel 8",
+        model=of.model.name,
+        variant=of.variant,
+        backend=of.backend.label,
+        threads=of.backend.threads,
+        cores=of.backend.cores_label,
+        latency_p50_ms=12.5,
+        latency_p90_ms=13.5,
+        invocations=8,
+        samples=4000,
+        model_size_mb=3.5,
+        coverage="full",
+        delegated_nodes=64,
+        accuracy_metric="top1",
+        accuracy=0.975,
+        clock_ghz=float("nan"),
+        runtime="litert",
+        runtime_version="2.3.0",
+        model_sha256="cd" * 32,
+    )
+    return replace(made, **changes)  # type: ignore[arg-type]
