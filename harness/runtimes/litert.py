@@ -164,8 +164,9 @@ def model_problem(path: str) -> str | None:
             head = handle.read(8)
     except IsADirectoryError:
         return f"{path} is a directory; give a .tflite file"
-    except OSError as error:
-        return f"{path} cannot be read: {os.strerror(error.errno or 0)}"
+    except (OSError, ValueError) as error:  # ValueError: a NUL in the name
+        why = os.strerror(error.errno or 0) if isinstance(error, OSError) else str(error)
+        return f"{path!r} cannot be read: {why}"
     if not head:
         return f"{path} is empty; convert the model again"
     if head[4:] != b"TFL3":

@@ -214,7 +214,10 @@ def _from_lines(
 ) -> InvocationResult:
     last = lines[-1] if lines else {}
     if last.get("type") == "error":
-        return replace(base, status=_error_status(last), error=_error_text(last), runtime_version=_version(lines))
+        text = _error_text(last)
+        if request.backend.kind == "gpu":  # only the accelerator's log names the operators it refuses
+            text = _with_stderr(text, base.log)
+        return replace(base, status=_error_status(last), error=text, runtime_version=_version(lines))
     if process.returncode != 0 or last.get("type") != "result":
         what = f"the runner ended with exit code {process.returncode} and no result"
         return replace(base, error=_with_stderr(what, base.log), runtime_version=_version(lines))
@@ -248,6 +251,7 @@ def _result(
 ) -> InvocationResult:
     delegate = delegate_name(request.backend)
     has_samples = "samples" in line
+    accelerator = str(line.get("accelerator") or "")
     return replace(
         base,
         status=Status.DONE,
@@ -261,9 +265,9 @@ def _result(
         pss_mib=_maybe(line.get("pss_kib"), kib_to_mib),
         operators=_operators(line, delegate),
         coverage=_coverage(line.get("coverage"), delegate, base.log),
-        evidence=_evidence(line["evidence"]),
+        evidence=_evidence(line["evidence"], accelerator),
         runtime_version=hello.label,
-        accelerator=str(line.get("accelerator") or ""),
+        accelerator=accelerator,
     )
 
 
@@ -289,7 +293,7 @@ def _coverage(counts: Mapping[str, Any] | None, delegate: str, log: str) -> Cove
     return Coverage(_DELEGATES[delegate], *numbers)
 
 
-def _evidence(fields: Mapping[str, Any]) -> Evidence:
+def _evidence(fields: Mapping[str, Any], accelerator: str) -> Evidence:
     names = (
         "clock_start_ghz",
         "clock_end_ghz",
@@ -301,11 +305,12 @@ def _evidence(fields: Mapping[str, Any]) -> Evidence:
         "output_read_us",
     )
     source = fields.get("clock_source")
+    software = f"{accelerator}: the CPU imitates a GPU, so this is no GPU's speed"
     return Evidence(
         cpus=tuple(int(cpu) for cpu in fields["cpus"]),
         cpus_verified=bool(fields["cpus_verified"]),
         clock_source=None if source is None else str(source),
-        notes=tuple(str(note) for note in fields.get("notes", ())),
+        notes=(*map(str, fields.get("notes", ())), *([software] if "software" in accelerator else [])),
         **{name: _maybe(fields.get(name)) for name in names},
     )
 
