@@ -15,7 +15,7 @@ from harness.domain import DeviceFacts, Target
 @json_option
 def devices(as_json: bool) -> None:
     """List the devices that this version can drive (this host), with what identifies them and what they can guarantee."""
-    from harness.devices import open_devices
+    from harness.devices.registry import open_devices
 
     found = [device.facts() for device in open_devices(Target("host"))]
     if as_json:

@@ -30,7 +30,7 @@ DISTRIBUTIONS = {
 @json_option
 def doctor(as_json: bool) -> int:
     """Check what a measurement on this host needs; each finding names its remedy. Exit code 1 when there is a problem."""
-    from harness.devices import open_devices
+    from harness.devices.registry import open_devices
     from harness.devices.preflight import Surroundings, preflight
 
     around = Surroundings(

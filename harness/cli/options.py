@@ -12,11 +12,6 @@ import rich_click as click
 Command = TypeVar("Command", bound=Callable[..., Any])
 
 
-def default_cache_dir() -> Path:
-    """Where prepared models are kept: ``$XDG_CACHE_HOME/harness`` or ``~/.cache/harness``."""
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "harness"
-
-
 def reports_option(command: Command) -> Command:
     """`--reports DIR`."""
     return click.option(

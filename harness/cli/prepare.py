@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import rich_click as click
 
-from harness.cli.options import cache_option, default_cache_dir, jobs_option, json_option
+from harness.cli.options import cache_option, jobs_option, json_option
 from harness.cli.outcome import EXIT_FAILED_ROW, EXIT_INTERRUPTED, EXIT_OK
 from harness.domain import VARIANTS, ModelRef, Status, VariantFile
 from harness.errors import UsageError
@@ -45,7 +45,7 @@ def prepare_command(
 
     A second run takes everything from the cache. A conversion that fails is a row with its reason.
     """
-    from harness.prepare import prepare
+    from harness.prepare import default_cache_dir, prepare
 
     references = tuple(model_reference(name, weights) for name in models)
     wanted = _variants(variants)

@@ -11,7 +11,6 @@ import rich_click as click
 
 from harness.cli.options import (
     cache_option,
-    default_cache_dir,
     jobs_option,
     reports_option,
     set_option,
@@ -67,7 +66,7 @@ def run(
     Ctrl-C once finishes the invocation in flight and leaves; twice leaves now. Either way `--resume` continues.
     """
     from harness.lab import SweepRequest
-    from harness.prepare import recipe_names
+    from harness.prepare import default_cache_dir, recipe_names
     from harness.store import Store
     from harness.sweep import load_sweep
 

@@ -12,7 +12,9 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import harness
-from harness.devices import Device, keep_controller_off, open_devices
+from harness.devices import Device
+from harness.devices.affinity import keep_controller_off
+from harness.devices.registry import open_devices
 from harness.domain import Case, DeviceFacts, ResultRow, RunRecord, RuntimeRef, Status, VariantFile
 from harness.errors import HarnessError, NoDeviceError, StableError
 from harness.events import Event, Message, PrepareStarted, RowUpdated, RunFinished, RunStarted, VariantPrepared
