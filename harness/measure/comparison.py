@@ -1,8 +1,8 @@
 """Is B slower than A? Paired by block, on invocation medians, with an answer that may be "not known yet".
 
-In block j both arms ran seconds apart, in random order; d_j = log(median of B / median of A). The verdict is Yuen's
-test of the 20 % trimmed mean of d at 8, 12, 20 and 30 blocks, each at 0.25 %, so that the four looks together stay at 1
-%.
+In block j both arms ran seconds apart, in random order; d_j = log(median of B / median of A). The verdict is Yuen's test
+of the 20 % trimmed mean of d at 8, 12, 20 and 30 blocks, each at 0.25 %, so that the four looks together stay at 1 %. A
+number of blocks that was fixed beforehand is looked at once, at 1 %.
 """
 
 from __future__ import annotations
@@ -23,7 +23,8 @@ from harness.measure.modes import Modes, find_modes
 from harness.measure.statistics import minimum_detectable_effect, t_quantile, t_two_sided_p, trimmed_mean
 
 LOOKS = (8, 12, 20, 30)
-ALPHA = 0.0025
+ALPHA_A_LOOK = 0.0025
+ALPHA_PLANNED = 0.01
 MIN_EFFECT = 0.02
 EQUALITY_FACTOR = 1.5
 EQUALITY_CONFIDENCE = 0.90
@@ -62,7 +63,7 @@ class BlockMedian:
 class Comparison:
     """The outcome. `ratio` is B over A, with its 99 % interval; `mde` is a relative change, 0.03 for 3 %.
 
-    All figures are of the first `blocks` complete blocks, the last look reached; `available` counts the complete ones.
+    All figures are of the first `blocks` complete blocks, those of the last look; `available` counts the complete ones.
     Below the first look there is no verdict but CONTINUE (or INCONCLUSIVE), and the figures are of all complete blocks.
     """
 
@@ -98,7 +99,12 @@ def block_medians(records: Iterable[InvocationRecord]) -> tuple[BlockMedian, ...
 
 
 def compare_blocks(
-    arm_a: Sequence[BlockMedian], arm_b: Sequence[BlockMedian], *, noise_floor: float = 0.0, final: bool = False
+    arm_a: Sequence[BlockMedian],
+    arm_b: Sequence[BlockMedian],
+    *,
+    noise_floor: float = 0.0,
+    planned: int | None = None,
+    final: bool = False,
 ) -> Comparison:
     """Compare candidate B with base A.
 
@@ -106,23 +112,29 @@ def compare_blocks(
         arm_a: invocations of the base, at most one a block.
         arm_b: invocations of the candidate, in the same blocks.
         noise_floor: the device's A/A noise as a relative change; the least effect that counts is max(2 %, noise_floor).
-        final: there will be no more blocks, so that CONTINUE becomes INCONCLUSIVE.
+        planned: the number of blocks, if it was fixed before the first one ran: one look, at 1 %. None when blocks are
+            added until there is an answer.
+        final: there will be no more blocks, so that CONTINUE becomes INCONCLUSIVE; `planned` implies it.
 
     Raises:
-        ValueError: fewer than two blocks hold both arms, the arms did not run interleaved, or a block or its order is
-            missing or ambiguous.
+        ValueError: fewer than two blocks hold both arms, the arms did not run interleaved, a block or its order is
+            missing or ambiguous, or there are more blocks than planned.
     """
     pairs, incomplete = _pair(arm_a, arm_b)
-    look = max((size for size in LOOKS if size <= len(pairs)), default=0)
+    look = _look(len(pairs), planned)
     used = pairs[: look or len(pairs)]
     differences = np.array([math.log(b.median_ms / a.median_ms) for a, b in used])
     min_effect = max(MIN_EFFECT, noise_floor)
     test = _sign_test(differences) if trimmed_mean(differences).se == 0.0 else _yuen_test(differences)
     modes_a, modes_b = (find_modes([pair[arm].median_ms for pair in used]) for arm in (0, 1))
     notes = [*_order_notes(used), *_mode_notes("A", modes_a), *_mode_notes("B", modes_b)]
-    verdict = test.verdict(min_effect) if look else ComparisonVerdict.CONTINUE
+    verdict = (
+        test.verdict(min_effect, ALPHA_A_LOOK if planned is None else ALPHA_PLANNED)
+        if look
+        else ComparisonVerdict.CONTINUE
+    )
     verdict = _held_back(verdict, used, modes_a, modes_b, min_effect, notes)
-    if verdict is ComparisonVerdict.CONTINUE and (final or look == LOOKS[-1]):
+    if verdict is ComparisonVerdict.CONTINUE and (final or planned is not None or look == LOOKS[-1]):
         verdict = ComparisonVerdict.INCONCLUSIVE
     return Comparison(
         verdict=verdict,
@@ -140,6 +152,15 @@ def compare_blocks(
         modes_b=modes_b,
         notes=tuple(notes),
     )
+
+
+def _look(available: int, planned: int | None) -> int:
+    """How many blocks the verdict rests on; 0 when there are too few for any."""
+    if planned is None:
+        return max((size for size in LOOKS if size <= available), default=0)
+    if available > planned:
+        raise ValueError(f"{available} blocks where {planned} were planned: adding blocks needs a look at each stage")
+    return available if available >= LOOKS[0] else 0
 
 
 # ---- pairing ---------------------------------------------------------------------------------------------------------
@@ -204,8 +225,8 @@ class _Test:
     equality: tuple[float, float] | None
     quantised: bool
 
-    def verdict(self, min_effect: float) -> ComparisonVerdict:
-        if self.p < ALPHA and abs(math.expm1(self.effect)) >= min_effect:
+    def verdict(self, min_effect: float, alpha: float) -> ComparisonVerdict:
+        if self.p < alpha and abs(math.expm1(self.effect)) >= min_effect:
             return ComparisonVerdict.REGRESSION if self.effect > 0 else ComparisonVerdict.IMPROVEMENT
         margin = math.log1p(EQUALITY_FACTOR * min_effect)
         if self.equality is not None and -margin < self.equality[0] and self.equality[1] < margin:

@@ -37,7 +37,7 @@ def _coverage_findings(evidence: CaseEvidence) -> list[Finding]:
         reason = f"the runtime does not say how many nodes {asked} took (0 invocations of {len(evidence.timings)} tell)"
         return [Finding(Verdict.UNVERIFIED, reason, "Use a runtime version that reports delegated nodes.")]
     assert coverage is not None
-    if kind == "none" and evidence.require_coverage != "none":
+    if kind == "none" and evidence.require_coverage != "any":
         reason = f"{took(evidence)}: {_FALLBACK} ran all of them"
         return [Finding(Verdict.FELL_BACK, reason, _coverage_remedy(evidence, asked))]
     if kind == "partial" and evidence.require_coverage == "full":

@@ -10,6 +10,8 @@ from harness.domain import Case, Coverage, InvocationResult, OperatorTime, Outpu
 from harness.measure.invocation import InvocationSummary
 from harness.measure.statistics import TRIM, LatencyEstimate
 
+COVERAGES = ("full", "partial", "any")
+
 
 @dataclass(frozen=True)
 class Timing:
@@ -23,6 +25,7 @@ class Timing:
 class CaseEvidence:
     """All that is known of a measured case. `float32_*` are figures of the same model, target and backend in float32.
 
+    `require_coverage` is ``full`` (every node on the delegate), ``partial`` (at least one) or ``any`` (no demand);
     `reference_exists` says that a float reference or labelled data was there to check the outputs against.
     """
 
@@ -30,13 +33,19 @@ class CaseEvidence:
     timings: tuple[Timing, ...]
     estimate: LatencyEstimate
     coverage: Coverage | None = None
-    require_coverage: str = "any"
+    require_coverage: str = "partial"
     check: OutputsCheck | None = None
     reference_exists: bool = False
     operators: tuple[OperatorTime, ...] = ()
     accelerator: str = ""
     float32_latency_ms: float | None = None
     float32_accuracy: float | None = None
+
+    def __post_init__(self) -> None:
+        if self.require_coverage not in COVERAGES:
+            raise ValueError(f"coverage {self.require_coverage!r} cannot be required: one of {', '.join(COVERAGES)}")
+        if not self.timings:
+            raise ValueError("a case without a successful timing invocation has a status, not a verdict")
 
 
 @dataclass(frozen=True)

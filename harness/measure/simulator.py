@@ -81,12 +81,15 @@ def run_to_verdict(session: Session) -> Comparison:
 def verdict_counts(
     seed: int, device: SimulatedDevice, sessions: int, blocks: int, effect: float, *, sequential: bool
 ) -> Counter[ComparisonVerdict]:
-    """How often each verdict is given over `sessions` sessions: at `blocks` blocks, or `sequential` up to them."""
+    """How often each verdict is given over `sessions` sessions: at `blocks` planned blocks, or `sequential` up to
+    them."""
     rng = np.random.default_rng(seed)
     counts: Counter[ComparisonVerdict] = Counter()
     for _ in range(sessions):
         session = simulate_session(rng, device, blocks, effect)
-        outcome = run_to_verdict(session) if sequential else compare_blocks(session.arm_a, session.arm_b, final=True)
+        outcome = (
+            run_to_verdict(session) if sequential else compare_blocks(session.arm_a, session.arm_b, planned=blocks)
+        )
         counts[outcome.verdict] += 1
     return counts
 

@@ -65,7 +65,7 @@ def summarise_case(
         facts: the device, None when unknown.
         records: invocations in any order and for all purposes.
         check: what the outputs pass showed, None when it did not run (to its end).
-        require_coverage: ``full``, ``partial`` or anything else for no demand beyond "not none".
+        require_coverage: ``full``, ``partial`` (at least one node) or ``any`` (no demand).
         float32_latency_ms: p50 of the float32 case of the same model, target, backend and runtime, if known.
         float32_accuracy: its accuracy, if known.
     """
