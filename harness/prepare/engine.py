@@ -1,0 +1,146 @@
+"""`prepare`: several models at once, rows as they come, in the caller's thread."""
+
+from __future__ import annotations
+
+import os
+import queue
+import threading
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from pathlib import Path
+
+from harness.domain import VARIANTS, ModelRef, VariantFile
+from harness.errors import UsageError
+from harness.prepare.cache import Cache, default_cache_dir
+from harness.prepare.converters import installed
+from harness.prepare.model_job import Context, prepare_model
+from harness.prepare.steps import StepRunner
+
+DEFAULT_TIMEOUT_S = 900.0
+_POLL_S = 0.1
+
+
+def _ignore_file(_: VariantFile) -> None:
+    """Default of `on_file`."""
+
+
+def _ignore_text(_: str) -> None:
+    """Default of `on_progress`."""
+
+
+def prepare(
+    models: Sequence[ModelRef],
+    variants: Sequence[str] = VARIANTS,
+    *,
+    cache_dir: Path | None = None,
+    jobs: int | None = None,
+    on_file: Callable[[VariantFile], None] = _ignore_file,
+    on_progress: Callable[[str], None] = _ignore_text,
+    cancel: threading.Event | None = None,
+    timeout_s: float = DEFAULT_TIMEOUT_S,
+    worker: Sequence[str] = (),
+) -> tuple[VariantFile, ...]:
+    """Make every variant of every model, from the cache where it is there.
+
+    Args:
+        models: recipes and files.
+        variants: of `harness.domain.VARIANTS`.
+        cache_dir: default `default_cache_dir()`.
+        jobs: worker processes at a time; default the cores this process may use.
+        on_file: called with each row as it is ready, in the caller's thread.
+        on_progress: called with a line on what begins, in the caller's thread.
+        cancel: set it to stop; what is not done is then INTERRUPTED.
+        timeout_s: the deadline of one step (building a source, one conversion, one check).
+        worker: the command of the worker process, for tests.
+
+    Returns:
+        One row a model and variant, models in order, then variants in order. A failure is a row with its reason.
+
+    Raises:
+        UsageError: a variant that does not exist, or the cache directory cannot be written.
+    """
+    _check_variants(variants)
+    cache = _cache(cache_dir)
+    stop, messages = threading.Event(), queue.SimpleQueue[tuple[int, VariantFile | str]]()
+    jobs = jobs or _cores()
+    tools = installed()
+    runner = StepRunner(cache, jobs=jobs, timeout_s=timeout_s, cancel=stop, command=worker)
+    done: dict[tuple[int, str], VariantFile] = {}
+
+    def deliver(index: int, message: VariantFile | str) -> None:
+        if isinstance(message, str):
+            on_progress(message)
+        else:
+            done[index, message.variant] = message
+            on_file(message)
+
+    def start(pool: ThreadPoolExecutor, index: int, ref: ModelRef) -> Future[None]:
+        context = Context(
+            cache=cache,
+            runner=runner,
+            tools=tools,
+            cancel=stop,
+            spare_jobs=jobs > len(models),
+            emit=lambda row: messages.put((index, row)),
+            say=lambda text: messages.put((index, text)),
+        )
+        return pool.submit(prepare_model, ref, variants, context)
+
+    with ThreadPoolExecutor(max_workers=max(1, len(models)), thread_name_prefix="prepare") as pool:
+        try:
+            futures = [start(pool, index, ref) for index, ref in enumerate(models)]
+            _pump(futures, messages, deliver, stop, cancel)
+        finally:
+            stop.set()
+    return tuple(done[index, variant] for index in range(len(models)) for variant in dict.fromkeys(variants))
+
+
+def _pump(
+    futures: Sequence[Future[None]],
+    messages: queue.SimpleQueue[tuple[int, VariantFile | str]],
+    deliver: Callable[[int, VariantFile | str], None],
+    stop: threading.Event,
+    cancel: threading.Event | None,
+) -> None:
+    """Deliver messages until all is done."""
+    while True:
+        finished = all(future.done() for future in futures)
+        if cancel is not None and cancel.is_set():
+            stop.set()
+        try:
+            deliver(*messages.get(timeout=0 if finished else _POLL_S))
+        except queue.Empty:
+            if finished:
+                break
+    for future in futures:
+        future.result()
+
+
+def _check_variants(variants: Sequence[str]) -> None:
+    unknown = [variant for variant in variants if variant not in VARIANTS]
+    if unknown:
+        raise UsageError(f"there is no variant {unknown[0]!r}", remedy=f"Variants: {', '.join(VARIANTS)}.")
+
+
+def _cache(cache_dir: Path | None) -> Cache:
+    root = (cache_dir if cache_dir is not None else default_cache_dir()).expanduser().absolute()
+    cache = Cache(root)
+    try:
+        with cache.staging():
+            pass
+    except OSError as error:
+        raise UsageError(
+            f"the cache directory cannot be written: {error.strerror or error}",
+            where=str(root),
+            remedy="Give another directory, or set XDG_CACHE_HOME.",
+        ) from error
+    cache.remove_stale()
+    return cache
+
+
+def _cores() -> int:
+    """The cores this process may use."""
+    try:
+        return len(os.sched_getaffinity(0))
+    except AttributeError:
+        return os.cpu_count() or 1

@@ -1,0 +1,1 @@
+"""Model recipes: one file each, loaded by path; see docs/preparing.md."""

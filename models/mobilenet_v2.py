@@ -1,0 +1,11 @@
+"""MobileNetV2 1.0 at 224 x 224 (Sandler et al., arXiv:1801.04381)."""
+
+from harness.prepare.imagenet import imagenet_recipe
+
+RECIPE = imagenet_recipe(
+    module="mobilenet_v2",
+    application="MobileNetV2",
+    size=224,
+    weights_file="mobilenet_v2_weights_tf_dim_ordering_tf_kernels_1.0_224.h5",
+    description="MobileNetV2 1.0, 224 x 224, 3.54 M parameters, 1000 classes",
+)
