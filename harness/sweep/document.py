@@ -142,6 +142,8 @@ class _Builder:
             return
         path = self._path()
         plain = event.style is None
+        if plain and not event.value:
+            self.place = self.document.keys.get(path, self.place)  # nothing stands there: point at the key
         if plain and self._keeps():
             self.document.raw.setdefault(path, event.value)
         self._put(core_value(event.value) if plain else event.value, broken=not readable)

@@ -245,7 +245,7 @@ class LitertOptions(_Strict):
 
     python: Text = Field(
         "",
-        description="The interpreter that has the library (ai-edge-litert or tflite-runtime), a path relative to the sweep file.",
+        description="The interpreter that has the library: a path relative to the sweep file, or a name on PATH.",
     )
 
 
@@ -367,7 +367,11 @@ class SweepFile(_Strict):
     runtimes: list[RuntimeEntry] = Field(
         [], min_length=1, description="Several inference libraries to compare; instead of runtime."
     )
-    measure: Measure = Field(default_factory=lambda: Measure(), description="The protocol: how long and how often.")
-    accuracy: Accuracy = Field(default_factory=lambda: Accuracy(), description="The accuracy pass.")
-    require: Require = Field(default_factory=lambda: Require(), description="What a row must show to be trusted.")
+    measure: Measure = Field(
+        default_factory=lambda: Measure.model_validate({}), description="The protocol: how long and how often."
+    )
+    accuracy: Accuracy = Field(default_factory=lambda: Accuracy.model_validate({}), description="The accuracy pass.")
+    require: Require = Field(
+        default_factory=lambda: Require.model_validate({}), description="What a row must show to be trusted."
+    )
     exclude: list[Exclusion] = Field([], description="Cases to leave out.")

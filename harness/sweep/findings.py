@@ -16,7 +16,7 @@ _MAX_WORD = 80
 
 @dataclass(frozen=True, order=True)
 class Place:
-    """Where a key or value stands; lines and columns count from 1. `rank` is 0 in the file, n for the n-th ``--set``."""
+    """Where a value stands; lines and columns count from 1. `rank` is 0 in the file, n in the n-th ``--set``."""
 
     rank: int
     line: int

@@ -75,7 +75,7 @@ class Resolver:
         for index, entry in enumerate(self.file.models):
             model = self._model(entry, ("models", index))
             if model.name in models:
-                text = f"a second model is called '{printable(model.name)}'; allowed: each name once, a file may have a name"
+                text = f"a second model is called '{printable(model.name)}'; allowed: each name once"
                 self._find(("models", index), text)
             models.setdefault(model.name, model)
         return tuple(models.values())

@@ -78,15 +78,19 @@ def choices_at(path: KeyPath) -> list[str]:
 
 def homes_of(key: str) -> list[str]:
     """Dotted paths of the mappings that have `key`, for a key that was written in the wrong place."""
-    homes: list[str] = []
+    return list(_homes().get(key, ()))
+
+
+@lru_cache(maxsize=1)
+def _homes() -> dict[str, dict[str, None]]:
+    homes: dict[str, dict[str, None]] = {}
     for top in keys_at(()):
         for path in ((top,), (top, 0)):
             for inner in keys_at(path):
-                if key in keys_at((*path, inner)):
-                    homes.append(f"{top}.{inner}")
-            if key in keys_at(path):
-                homes.append(top)
-    return list(dict.fromkeys(homes))
+                homes.setdefault(inner, {})[top] = None
+                for key in keys_at((*path, inner)):
+                    homes.setdefault(key, {})[f"{top}.{inner}"] = None
+    return homes
 
 
 def takes_text(path: KeyPath) -> bool:
