@@ -20,9 +20,10 @@ from markupsafe import Markup
 from harness import assets
 from harness.domain import RunView
 from harness.report import provenance, table
-from harness.report.markdown import grouped_doubts
+from harness.report.findings import findings
 from harness.report.plots.latency import steadiness
 from harness.report.plots.series import Series
+from harness.report.plots.svg import shapes
 from harness.report.plots.trace import traces
 from harness.report.plots.tradeoff import tradeoffs
 from harness.report.plots.variants import variant_charts
@@ -33,6 +34,7 @@ from harness.units import format_duration
 
 FINDINGS_SHOWN = 60
 CASES_NAMED = 12
+_SAID = ("Fastest", "Not to be believed", "How sure")
 
 
 def report_html(view: RunView) -> str:
@@ -95,9 +97,7 @@ def _head(view: RunView) -> dict[str, Any]:
         "meta": [part for part in meta if part],
         "counts": [(name, count, table.GLYPHS.get(name, "!"), WORDS[name]) for name, count in counts],
         "verdict_line": verdict_line(view.rows),
-        "said": list(
-            zip(("Fastest", "Not to be believed", "How sure"), map(_held_together, takeaways(view)), strict=True)
-        ),
+        "said": list(zip(_SAID, map(_held_together, takeaways(view)), strict=True)),
     }
 
 
@@ -117,37 +117,38 @@ def _results(view: RunView) -> dict[str, Any]:
     series = Series.of(view.rows)
     labels = series.labels
     anchors = {row.case_id: index for index, row in enumerate(view.rows)}
-    groups = grouped_doubts(view.rows)
-    findings = [
+    found = findings(view.rows)
+    shown = [
         {
-            "outcome": name,
-            "glyph": table.GLYPHS.get(name, "!"),
-            "word": WORDS[name],
-            "reasons": reasons or MEANINGS.get(name, "No reason was given."),
-            "remedy": remedy,
-            "cases": [(anchors[row.case_id], labels.full(row)) for row in group[:CASES_NAMED]],
-            "more": max(0, len(group) - CASES_NAMED),
+            "outcome": one.outcome,
+            "glyph": table.GLYPHS.get(one.outcome, "!"),
+            "word": WORDS[one.outcome],
+            "reasons": one.reasons or MEANINGS.get(one.outcome, "No reason was given."),
+            "remedy": one.remedy,
+            "cases": [(anchors[row.case_id], labels.full(row)) for row in one.rows[:CASES_NAMED]],
+            "more": max(0, len(one.rows) - CASES_NAMED),
         }
-        for (name, reasons, remedy), group in list(groups.items())[:FINDINGS_SHOWN]
+        for one in found[:FINDINGS_SHOWN]
     ]
     return {
         "columns": table.columns(view.rows, labels),
         "lines": table.lines(view.rows, labels, WORDS),
-        "findings": findings,
-        "findings_left": max(0, len(groups) - FINDINGS_SHOWN),
+        "findings": shown,
+        "findings_left": max(0, len(found) - FINDINGS_SHOWN),
         "meanings": [(name, table.GLYPHS[name], WORDS[name], meaning) for name, meaning in MEANINGS.items()],
     }
 
 
 def _charts(view: RunView) -> dict[str, Any]:
     series, spreads = Series.of(view.rows), distributions(view.invocations)
-    devices = {row.case_id: row.device for row in view.rows}
+    places = {row.case_id: series.labels.place(row) for row in view.rows}
     return {
+        "shapes": shapes(),
         "legend": series.legend(view.rows),
         "tradeoffs": tradeoffs(view.rows, spreads, series),
         "variants": variant_charts(view.rows, series),
         "steady": steadiness(view.rows, spreads, series),
-        "traces": traces(view.invocations, devices),
+        "traces": traces(view.invocations, places),
     }
 
 
@@ -158,7 +159,6 @@ def _provenance(view: RunView) -> dict[str, Any]:
         "devices": [provenance.device_facts(facts) for facts in view.facts],
         "file_heads": provenance.FILE_HEADS,
         "files": [(provenance.file_cells(file), file.sha256) for file in view.files],
-        "evidence_heads": provenance.EVIDENCE_HEADS,
-        "evidence": [provenance.evidence_cells(row, labels) for row in view.rows],
+        "evidence": provenance.evidence_table(view.rows, labels),
         "settings": provenance.pretty_json(view.run.settings_json),
     }

@@ -31,11 +31,11 @@ def junit_xml(rows: Sequence[ResultRow], *, name: str = "harness", untrusted: Un
     """
     labels = Labels.of(rows)
     root = Xml.Element("testsuites", name=_legal(name))
-    devices = list(dict.fromkeys(row.device for row in rows))
-    for device in devices:
-        suite = Xml.SubElement(root, "testsuite", name=_legal(device or "no device"))
+    places = list(dict.fromkeys(labels.place(row) for row in rows))
+    for place in places:
+        suite = Xml.SubElement(root, "testsuite", name=_legal(place))
         for row in rows:
-            if row.device == device:
+            if labels.place(row) == place:
                 _add_case(suite, row, labels, untrusted)
         _count(suite)
     _count(root)

@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 
-from harness.domain import ResultRow, RunView, Status
+from harness.domain import ResultRow, RunView
+from harness.report.findings import findings
 from harness.report.takeaways import takeaways
 from harness.report.wording import (
     MEANINGS,
@@ -13,10 +14,8 @@ from harness.report.wording import (
     Labels,
     clip,
     half_width_pct,
-    is_trusted,
     metric_label,
     number,
-    order,
     outcome,
     percent,
     plural,
@@ -56,8 +55,8 @@ def _code(text: str) -> str:
 def _table(rows: Sequence[ResultRow], labels: Labels) -> Iterator[str]:
     if not rows:
         return
-    heads = ["Model", "Variant", "Backend", *(["Device"] if labels.device_varies else [])]
-    figures = ["Median, ms", "Interval", "Accuracy", "Ref. error", "Size, MB"]
+    heads = ["Model", "Variant", "Backend", *(["Device"] if labels.places_vary else [])]
+    figures = ["Latency, ms", "Interval", "Accuracy", "Ref. error", "Size, MB"]
     yield f"| {' | '.join([*heads, *figures, 'Verdict'])} |"
     yield f"|{' --- |' * len(heads)}{' ---: |' * len(figures)} --- |"
     for row in rows[:ROWS_SHOWN]:
@@ -72,7 +71,7 @@ def _line(row: ResultRow, labels: Labels) -> str:
     width = half_width_pct(row)
     accuracy = f"{score(row.accuracy_metric, row.accuracy)} {metric_label(row.accuracy_metric)}"
     cells = [row.model, row.variant, labels.setup(row)]
-    cells += [row.device] if labels.device_varies else []
+    cells += [labels.place(row)] if labels.places_vary else []
     cells += [format_latency(row.latency_p50_ms), "—" if width is None else f"±{percent(width)}"]
     cells += [accuracy if row.accuracy is not None else "—", number(row.reference_error, 2)]
     cells += [number(row.model_size_mb), WORDS[outcome(row)]]
@@ -80,33 +79,20 @@ def _line(row: ResultRow, labels: Labels) -> str:
 
 
 def _attention(rows: Sequence[ResultRow], labels: Labels) -> Iterator[str]:
-    groups = grouped_doubts(rows)
+    groups = findings(rows)
     if not groups:
         return
     yield f"<details><summary>What to look at: {plural(len(groups), 'finding')}</summary>"
     yield ""
-    for (name, reasons, remedy), group in list(groups.items())[:FINDINGS_SHOWN]:
-        shown = ", ".join(labels.full(row) for row in group[:5]) + (f" and {len(group) - 5} more" if group[5:] else "")
-        why = clip(reasons, 300) or MEANINGS.get(name, "no reason was given")
-        yield f"- **{WORDS[name]}**, {escape(clip(shown, 500))}: {escape(why)}"
-        if remedy:
-            yield f"  - {escape(clip(remedy, 300))}"
+    for finding in groups[:FINDINGS_SHOWN]:
+        named, more = finding.rows[:5], len(finding.rows) - 5
+        shown = ", ".join(map(labels.full, named)) + (f" and {more} more" if more > 0 else "")
+        why = clip(finding.reasons, 300) or MEANINGS.get(finding.outcome, "no reason was given")
+        yield f"- **{WORDS[finding.outcome]}**, {escape(clip(shown, 500))}: {escape(why)}"
+        if finding.remedy:
+            yield f"  - {escape(clip(finding.remedy, 300))}"
     if len(groups) > FINDINGS_SHOWN:
         yield f"- {plural(len(groups) - FINDINGS_SHOWN, 'more finding')} in `report.html`"
     yield ""
     yield "</details>"
     yield ""
-
-
-def grouped_doubts(rows: Sequence[ResultRow]) -> dict[tuple[str, str, str], list[ResultRow]]:
-    """Rows that cannot be quoted by (outcome, reasons, remedy), what failed first, what was left out last."""
-    groups: dict[tuple[str, str, str], list[ResultRow]] = {}
-    for row in rows:
-        if not is_trusted(row):
-            groups.setdefault((outcome(row), row.reasons, row.remedy), []).append(row)
-    return dict(sorted(groups.items(), key=lambda item: _urgency(item[0][0])))
-
-
-def _urgency(name: str) -> int:
-    absent = name in (Status.SKIPPED.value, Status.UNSUPPORTED.value)
-    return 1 if absent else -order(name)

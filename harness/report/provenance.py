@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import fields
+from dataclasses import dataclass, fields
 
 from harness.domain import DeviceFacts, ResultRow, RunView, TensorInfo, VariantFile
 from harness.report.wording import Labels, metric_label, number, percent
@@ -90,10 +90,33 @@ def _tensor(tensor: TensorInfo) -> str:
     return f"{tensor.dtype} {shape}{quantized}"
 
 
+EVIDENCE_SHOWN = 500
 EVIDENCE_HEADS = (
     *("Case", "Clock, GHz", "Of highest", "Seen by", "Temperature, °C", "Foreign load", "Coverage", "Timed"),
-    *("Processes", "Samples", "Could see", "Init, ms", "First, ms", "All scores", "Case id"),
+    *("Invocations", "Samples", "Could see", "Init, ms", "First, ms", "All scores", "Proof or doubt"),
 )
+
+
+@dataclass(frozen=True)
+class EvidenceTable:
+    """The columns that vary, a line for each row, and what is the same in all rows."""
+
+    heads: tuple[str, ...]
+    lines: tuple[tuple[str, ...], ...]
+    common: Facts
+    left_out: int = 0
+
+
+def evidence_table(rows: Sequence[ResultRow], labels: Labels) -> EvidenceTable:
+    """The evidence of the first rows; a column that says the same of every one of several rows is said once."""
+    lines = [evidence_cells(row, labels) for row in rows]
+    same = {index for index in range(1, len(EVIDENCE_HEADS)) if len({line[index] for line in lines}) == 1}
+    same = same if len(lines) > 1 else set()
+    common = tuple((EVIDENCE_HEADS[index], lines[0][index]) for index in sorted(same) if lines[0][index] != "—")
+    kept = [index for index in range(len(EVIDENCE_HEADS)) if index not in same]
+    heads = tuple(EVIDENCE_HEADS[index] for index in kept)
+    shown = tuple(tuple(line[index] for index in kept) for line in lines[:EVIDENCE_SHOWN])
+    return EvidenceTable(heads, shown, common, len(lines) - len(shown))
 
 
 def evidence_cells(row: ResultRow, labels: Labels) -> tuple[str, ...]:
@@ -117,7 +140,7 @@ def evidence_cells(row: ResultRow, labels: Labels) -> tuple[str, ...]:
         number(row.init_ms),
         number(row.first_inference_ms),
         _scores(row),
-        row.case_id,
+        row.reasons or "—",
     )
 
 

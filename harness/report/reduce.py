@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import statistics
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -35,12 +36,12 @@ class Distribution:
     @property
     def p10_ms(self) -> float:
         """Median over the invocations of each one's p10: samples of different processes are never pooled."""
-        return float(np.median([spread.p10_ms for spread in self.spreads]))
+        return statistics.median(spread.p10_ms for spread in self.spreads)
 
     @property
     def p90_ms(self) -> float:
         """Median over the invocations of each one's p90."""
-        return float(np.median([spread.p90_ms for spread in self.spreads]))
+        return statistics.median(spread.p90_ms for spread in self.spreads)
 
 
 def distributions(records: Sequence[InvocationRecord]) -> dict[str, Distribution]:

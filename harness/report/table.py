@@ -45,7 +45,10 @@ class Column:
 
 @dataclass(frozen=True)
 class Line:
-    """One row as text. `bar_pct` is the latency's share of the slowest quotable one of the same model, at most 100."""
+    """One row as text, with its reasons where it cannot be quoted.
+
+    `bar_pct` is the latency's share of the slowest quotable one of the same model, at most 100.
+    """
 
     outcome: str
     glyph: str
@@ -58,15 +61,15 @@ class Line:
 
 def columns(rows: Sequence[ResultRow], labels: Labels) -> tuple[Column, ...]:
     """The columns worth showing for these rows."""
-    device = (Column("Device", "device"),) if labels.device_varies else ()
+    device = (Column("Device", "device"),) if labels.places_vary else ()
     metrics = {row.accuracy_metric for row in rows if row.accuracy is not None}
     return (
         Column("Model", "model", "k"),
         Column("Variant", "variant", "k"),
         Column("Backend", "backend"),
         *device,
-        Column("Median, ms", "latency_p50_ms", "r b", "Median over the processes of each one's median"),
-        Column("±", "interval_pct", "r", "Half the interval over processes, as a share of the median"),
+        Column("Latency, ms", "latency_p50_ms", "r b", "20 % trimmed mean over the invocations of each one's median"),
+        Column("±", "interval_pct", "r", "The 95 % interval over invocations, as a share of the latency"),
         Column("p90, ms", "latency_p90_ms", "r"),
         Column("× float32", "speedup", "r", "Speed against float32 on the same backend; both must be trusted"),
         Column(_accuracy_title(metrics), "accuracy", "r"),
@@ -94,7 +97,7 @@ def _line(
 ) -> Line:
     name = outcome(row)
     width = half_width_pct(row)
-    scale_ms = slowest.get((row.model, row.device))
+    scale_ms = slowest.get((row.model, row.device, row.target))
     bar_pct = None
     if row.latency_p50_ms and scale_ms:
         bar_pct = min(100, max(1, round(100 * row.latency_p50_ms / scale_ms)))
@@ -102,18 +105,26 @@ def _line(
         row.model,
         row.variant,
         labels.setup(row),
-        *((row.device,) if labels.device_varies else ()),
+        *((labels.place(row),) if labels.places_vary else ()),
         format_latency(row.latency_p50_ms),
         "—" if width is None else percent(width),
         format_latency(row.latency_p90_ms),
         "—" if speedup is None else f"{speedup:.2f}" if speedup < 100 else f"{speedup:,.0f}",
         score(row.accuracy_metric, row.accuracy),
-        number(row.reference_error, 2),
-        number(row.model_size_mb),
-        number(row.peak_rss_mib),
+        number(row.reference_error, 2, pad=True),
+        number(row.model_size_mb, pad=True),
+        number(row.peak_rss_mib, pad=True),
         _coverage(row),
     )
-    return Line(name, GLYPHS.get(name, "!"), words[name], row.reasons, cells, bar_pct, is_trusted(row))
+    return Line(
+        name,
+        GLYPHS.get(name, "!"),
+        words[name],
+        "" if is_trusted(row) else row.reasons,
+        cells,
+        bar_pct,
+        is_trusted(row),
+    )
 
 
 def _coverage(row: ResultRow) -> str:
@@ -127,7 +138,7 @@ def _slowest_ms(rows: Sequence[ResultRow]) -> dict[object, float]:
     found: dict[object, tuple[bool, float]] = {}
     for row in rows:
         if row.latency_p50_ms:
-            key = (row.model, row.device)
+            key = (row.model, row.device, row.target)
             found[key] = max(found.get(key, (False, 0.0)), (is_trusted(row), row.latency_p50_ms))
     return {key: latency_ms for key, (_, latency_ms) in found.items()}
 
@@ -139,7 +150,7 @@ def speedups_over_float32(rows: Sequence[ResultRow]) -> list[float | None]:
 
 
 def _alike(row: ResultRow) -> tuple[object, ...]:
-    return row.model, row.device, row.backend, row.threads, row.cores, row.runtime, row.runtime_version
+    return row.model, row.device, row.target, row.backend, row.threads, row.cores, row.runtime, row.runtime_version
 
 
 def _ratio(reference_ms: float | None, latency_ms: float | None) -> float | None:
@@ -151,8 +162,8 @@ def data(rows: Sequence[ResultRow]) -> dict[str, object]:
     into its distinct values, anything else as a list.
     """
     packed = {name: _packed([_plain(getattr(row, name)) for row in rows]) for name in SUMMARY_COLUMNS}
-    packed["interval_pct"] = _packed([_plain(half_width_pct(row)) for row in rows])
-    packed["speedup"] = _packed(list(map(_plain, speedups_over_float32(rows))))
+    packed["interval_pct"] = _packed([_rounded(half_width_pct(row)) for row in rows])
+    packed["speedup"] = _packed(list(map(_rounded, speedups_over_float32(rows))))
     packed["outcome"] = _packed([outcome(row) for row in rows])
     return {"rows": len(rows), "summary_columns": len(SUMMARY_COLUMNS), "columns": packed}
 
@@ -165,6 +176,11 @@ def _packed(values: Sequence[str | int | float | None]) -> object:
         index = {value: position for position, value in enumerate(distinct)}
         return {"of": list(distinct), "at": [index[value] for value in values]}
     return values
+
+
+def _rounded(value: float | None) -> float | None:
+    """Derived figures only: what stands in summary.csv keeps its full precision."""
+    return None if value is None or not math.isfinite(value) else float(f"{value:.6g}")
 
 
 def _plain(value: object) -> str | int | float | None:

@@ -16,6 +16,7 @@ from harness.report.wording import (
     clip,
     half_width_pct,
     is_trusted,
+    leading,
     metric_label,
     number,
     order,
@@ -51,23 +52,23 @@ def fastest(rows: Sequence[ResultRow], labels: Labels) -> str:
         return "No case was run, so nothing is known about speed."
     if not any(map(is_trusted, rows)):
         return "No row can be quoted, so nothing is known about what is fastest."
-    groups = _by_model(rows)
+    groups = _by_model(rows, labels)
     clauses = [_fastest_clause(group, labels) for group in groups.values()]
     rest = len(clauses) - _MODELS_NAMED
     more = f"; {plural(rest, 'more group')} of model and device in the table" if rest > 0 else ""
     return "; ".join(clauses[:_MODELS_NAMED]) + more + "."
 
 
-def _by_model(rows: Sequence[ResultRow]) -> dict[tuple[str, str], list[ResultRow]]:
+def _by_model(rows: Sequence[ResultRow], labels: Labels) -> dict[tuple[str, str], list[ResultRow]]:
     groups: dict[tuple[str, str], list[ResultRow]] = {}
     for row in rows:
-        groups.setdefault((row.model, row.device), []).append(row)
+        groups.setdefault((row.model, labels.place(row)), []).append(row)
     return groups
 
 
 def _fastest_clause(group: Sequence[ResultRow], labels: Labels) -> str:
     trusted = sorted(filter(is_trusted, group), key=_latency_ms)
-    where = f" on {group[0].device}" if labels.device_varies else ""
+    where = f" on {labels.place(group[0])}" if labels.places_vary else ""
     if not trusted:
         return f"{group[0].model} has no row{where} that can be quoted"
     best = trusted[0]
@@ -166,13 +167,13 @@ def doubtful(rows: Sequence[ResultRow], labels: Labels) -> str:
 
 def _kind_clause(name: str, group: Sequence[ResultRow], labels: Labels) -> str:
     first = group[0]
-    why = clip(first.reasons, 140).rstrip(".") if first.reasons else ""
+    why = clip(leading(first.reasons), 140).rstrip(".") if first.reasons else ""
     example = f"{'for example ' if len(group) > 1 else ''}{labels.full(first)}"
     return f"{len(group):,} {WORDS[name]} ({example}{': ' + why if why else ''})"
 
 
 def _why_absent(rows: Sequence[ResultRow]) -> str:
-    reasons = [row.reasons for row in rows if row.status in NOT_RUN and row.reasons]
+    reasons = [leading(row.reasons) for row in rows if row.status in NOT_RUN and row.reasons]
     if not reasons:
         return "unsupported or excluded"
     common = statistics.mode(reasons)
@@ -196,15 +197,15 @@ def _interval_part(timed: Sequence[ResultRow]) -> str:
     widths = [width for width in map(half_width_pct, timed) if width is not None]
     counts = sorted({row.invocations for row in timed})
     each = f"{counts[0]}" if len(counts) == 1 else f"{counts[0]} to {counts[-1]}"
-    processes = f"{each} {'process' if counts[-1] == 1 else 'processes'}"
+    processes = f"{each} {'invocation' if counts[-1] == 1 else 'invocations'}"
     if not widths:
-        return f"no row has an interval, since one needs several processes and each case had {processes}"
+        return f"no row has an interval, since one needs several invocations and each case had {processes}"
     spread = f"±{percent(statistics.median(widths))}"
     if len(widths) > 1:
         spread = f"typically {spread} and at worst ±{percent(max(widths))}"
     missing = len(timed) - len(widths)
     without = f" ({plural(missing, 'row')} without one)" if missing else ""
-    return f"the intervals over {processes} a case are {spread}{without}"
+    return f"the 95 % intervals over {processes} a case are {spread}{without}"
 
 
 def _clock_part(timed: Sequence[ResultRow], invocations: Sequence[InvocationRecord]) -> str:
@@ -216,7 +217,7 @@ def _clock_part(timed: Sequence[ResultRow], invocations: Sequence[InvocationReco
     drifts = list(_drifts_pct(invocations))
     if not drifts:
         return f"the clock was watched {where} by {sources}"
-    return f"the clock was watched {where} by {sources} and moved at most {percent(max(drifts))} within a process"
+    return f"the clock was watched {where} by {sources} and moved at most {percent(max(drifts))} within an invocation"
 
 
 def _drifts_pct(invocations: Iterable[InvocationRecord]) -> Iterable[float]:

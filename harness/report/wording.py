@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from harness.domain import ResultRow, Status, Verdict
 
+_NUMBER = re.compile(r"(?<![\w.])[0-9]+(?:\.[0-9]+)?(?!\w)")
 NOT_RUN = (Status.SKIPPED, Status.UNSUPPORTED)
 WORDS = {
     "TRUSTED": "trusted",
@@ -70,6 +72,29 @@ def verdict_line(rows: Sequence[ResultRow]) -> str:
     return f"{sum(map(is_trusted, rows)):,} of {plural(len(rows), 'row')} can be quoted: {parts}"
 
 
+def leading(reasons: str) -> str:
+    """The worst of a row's reasons, which `harness.measure` puts first."""
+    return reasons.split("; ")[0]
+
+
+def merged(texts: Sequence[str]) -> str:
+    """Texts that differ in their numbers only as one, each number that varies as a range: ``8.4 to 12 % wide``."""
+    found = [_NUMBER.findall(text) for text in texts]
+    first = _NUMBER.split(texts[0])
+    if len(set(map(len, found))) > 1:
+        return texts[0]
+    ranges = []
+    for column in zip(*found, strict=True):
+        low, high = min(column, key=float), max(column, key=float)
+        ranges.append(low if float(low) == float(high) else f"{low} to {high}")
+    return "".join(part + figure for part, figure in zip(first, [*ranges, ""], strict=True))
+
+
+def skeleton(text: str) -> str:
+    """`text` without its numbers: what texts that `merged` can join have in common."""
+    return _NUMBER.sub("0", text)
+
+
 def clip(text: str, length: int) -> str:
     """`text` on one line, at most `length` characters, cut at a word where possible."""
     line = " ".join(text.split())
@@ -79,14 +104,14 @@ def clip(text: str, length: int) -> str:
     return (head.rsplit(" ", 1)[0] if " " in head[length // 2 :] else head).rstrip(" ,;:.") + "…"
 
 
-def number(value: float | None, digits: int = 3) -> str:
-    """`value` with `digits` significant digits without an exponent where that is short, an em dash for None."""
+def number(value: float | None, digits: int = 3, pad: bool = False) -> str:
+    """`value` with `digits` significant digits (also trailing zeros when `pad`), an em dash for None."""
     if value is None:
         return "—"
     if value != 0 and abs(value) < 1e-3:
         mantissa, exponent = f"{value:.{digits - 1}e}".split("e")
         return f"{float(mantissa):g}e{int(exponent)}"
-    text = f"{value:.{digits}g}"
+    text = f"{value:#.{digits}g}".rstrip(".") if pad else f"{value:.{digits}g}"
     return f"{value:,.0f}" if "e" in text and abs(value) < 1e9 else text
 
 
@@ -98,7 +123,7 @@ def percent(value_pct: float) -> str:
 
 
 def score(metric: str, value: float | None) -> str:
-    """An accuracy for people. Metrics named top… are fractions in [0, 1] and are written as percentages."""
+    """An accuracy for people. Fractions in [0, 1] are written as percentages."""
     if value is None:
         return "—"
     return f"{100 * value:.2f} %" if is_fraction(metric) else number(value, 4)
@@ -106,7 +131,7 @@ def score(metric: str, value: float | None) -> str:
 
 def is_fraction(metric: str) -> bool:
     """True for metrics whose values are fractions in [0, 1]."""
-    return metric.startswith("top") or metric == "accuracy"
+    return metric.startswith("top") or metric in ("accuracy", "map", "miou")
 
 
 def metric_label(metric: str) -> str:
@@ -115,39 +140,50 @@ def metric_label(metric: str) -> str:
 
 
 def half_width_pct(row: ResultRow) -> float | None:
-    """Half the width of the latency interval as a percentage of the median, None without an interval."""
+    """The larger distance from the latency to an end of its interval, as a percentage; None without an interval."""
     low, high, middle = row.latency_ci_low_ms, row.latency_ci_high_ms, row.latency_p50_ms
     if low is None or high is None or not middle:
         return None
-    return 50 * (high - low) / middle
+    return 100 * max(high - middle, middle - low) / middle
 
 
 @dataclass(frozen=True)
 class Labels:
     """Short names of rows that still tell them apart: only what varies in the run is part of a name.
 
-    `setup` and `case` take a row of the run; `device` is empty in a run on one device.
+    `setup`, `case`, `place` and `full` take a row of the run. `places_vary` is False in a run on one device.
     """
 
     threads: bool
     cores: bool
     runtime: bool
-    device_varies: bool
+    places_vary: bool
+    twins: frozenset[str]
     ambiguous: frozenset[str]
 
     @classmethod
     def of(cls, rows: Sequence[ResultRow]) -> Labels:
         """The labels of a run's rows."""
+        targets: dict[str, set[str]] = {}
+        for row in rows:
+            targets.setdefault(row.device, set()).add(row.target)
         labels = cls(
             threads=len({row.threads for row in rows}) > 1,
             cores=len({row.cores for row in rows}) > 1,
             runtime=len({row.runtime for row in rows}) > 1,
-            device_varies=len({row.device for row in rows}) > 1,
+            places_vary=len({(row.device, row.target) for row in rows}) > 1,
+            twins=frozenset(device for device, found in targets.items() if len(found) > 1),
             ambiguous=frozenset(),
         )
-        seen = Counter((row.device, labels.case(row)) for row in rows)
-        twice = frozenset(row.case_id for row in rows if seen[row.device, labels.case(row)] > 1)
-        return cls(labels.threads, labels.cores, labels.runtime, labels.device_varies, twice)
+        seen = Counter((labels.place(row), labels.case(row)) for row in rows)
+        twice = frozenset(row.case_id for row in rows if seen[labels.place(row), labels.case(row)] > 1)
+        return replace(labels, ambiguous=twice)
+
+    def place(self, row: ResultRow) -> str:
+        """The device; with its target where two targets are devices of one name (two phones of a model)."""
+        if not row.device:
+            return row.target
+        return f"{row.device} ({row.target})" if row.device in self.twins else row.device
 
     def setup(self, row: ResultRow) -> str:
         """Backend and what varies with it: ``cpu xnnpack, 4 threads``."""
@@ -168,4 +204,4 @@ class Labels:
 
     def full(self, row: ResultRow) -> str:
         """As `case`, with the device when the run had several."""
-        return f"{self.case(row)}, {row.device}" if self.device_varies else self.case(row)
+        return f"{self.case(row)}, {self.place(row)}" if self.places_vary else self.case(row)

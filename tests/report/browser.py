@@ -71,7 +71,10 @@ class Page:
         mobile = width < 600
         self.call(
             "Emulation.setDeviceMetricsOverride",
-            **{"width": width, "height": height, "deviceScaleFactor": 1, "mobile": mobile},
+            width=width,
+            height=height,
+            deviceScaleFactor=1,
+            mobile=mobile,
         )
         self._load("about:blank")
         self.requests.clear()

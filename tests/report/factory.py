@@ -169,7 +169,14 @@ def failed_view() -> RunView:
     """Every case of a small run crashed."""
     view = run_view(models=(DIGITS,), variants=("float32", "int8"), blocks=1)
     rows = tuple(
-        row(case_id=one.case_id, variant=one.variant, status=Status.CRASHED, verdict=None, reasons="signal 11")
+        row(
+            case_id=one.case_id,
+            variant=one.variant,
+            status=Status.CRASHED,
+            verdict=None,
+            reasons="signal 11",
+            backend=one.backend,
+        )
         for one in view.rows
     )
     bare = {"latency_p50_ms": None, "latency_p90_ms": None, "latency_ci_low_ms": None, "latency_ci_high_ms": None}
@@ -216,7 +223,7 @@ def _trouble(case: Case) -> str:
 def _latency_ms(case: Case, model: Model) -> float:
     slow = {"reference": 48.0}.get(_trouble(case), 1.0)
     builtin = 1.0 if case.backend.xnnpack else 1.9
-    return model.base_ms * SPEED[case.variant] * slow * builtin / case.backend.threads**0.8
+    return float(model.base_ms * SPEED[case.variant] * slow * builtin / case.backend.threads**0.8)
 
 
 def _invocations(
@@ -283,7 +290,11 @@ _VERDICTS = {
         "the interval is 8.4 % wide where 5 % is the most that is trusted",
         "Close other programs, or run more blocks (measure: {blocks: 20}).",
     ),
-    "": (Verdict.TRUSTED, "", ""),
+    "": (
+        Verdict.TRUSTED,
+        "8 invocations within ±0.6%, 62 of 62 nodes on XNNPACK, the clock ended at 99% of its start or more",
+        "",
+    ),
 }
 
 
@@ -311,7 +322,9 @@ def _row(case: Case, model: Model, device: str, made: Sequence[InvocationRecord]
         model_sha256=content_id([model.name, case.variant], 64),
     )
     if trouble == "unsupported":
-        return replace(base, status=Status.UNSUPPORTED, reasons="no Vulkan device was found", remedy="Install a driver.")
+        return replace(
+            base, status=Status.UNSUPPORTED, reasons="no Vulkan device was found", remedy="Install a driver."
+        )
     if trouble == "crash":
         return replace(base, status=Status.CRASHED, reasons="killed by signal 11", remedy="See logs/.")
     verdict, reasons, remedy = _VERDICTS[trouble]

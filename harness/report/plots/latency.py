@@ -1,7 +1,8 @@
-"""How steady each case was: one small panel a case, one stroke a process, on a scale that all panels share."""
+"""How steady each case was: one small panel a case, one stroke an invocation, on a scale that all panels share."""
 
 from __future__ import annotations
 
+import statistics
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -10,7 +11,7 @@ from markupsafe import Markup
 
 from harness.domain import ResultRow
 from harness.report.plots.series import Series, by_model
-from harness.report.plots.svg import STYLES, Axis, canvas, compact, element, line, text
+from harness.report.plots.svg import STYLES, Axis, canvas, compact, element, rules, text
 from harness.report.reduce import Distribution, Spread
 from harness.report.wording import WORDS, is_trusted, number, order, outcome
 from harness.units import format_latency
@@ -38,15 +39,14 @@ def steadiness(rows: Sequence[ResultRow], spreads: Mapping[str, Distribution], s
     kept = {row.case_id for row in urgent}
     limit_pct = _limit_pct([spreads[case_id] for case_id in kept])
     groups = []
-    for model, device, group in by_model([row for row in timed if row.case_id in kept]):
-        title = f"{model} on {device}" if series.labels.device_varies else model
+    for title, group in by_model([row for row in timed if row.case_id in kept], series.labels):
         panels = tuple(_panel(row, spreads[row.case_id], series, limit_pct) for row in group)
         groups.append((title, panels))
     return Steadiness(tuple(groups), limit_pct, len(timed) - len(kept))
 
 
 def _limit_pct(found: Sequence[Distribution]) -> float:
-    """The least round half range in which all strokes of four cases in five fit: the noisiest may not flatten the rest."""
+    """The least round half range that four cases in five fit into: the noisiest may not flatten the rest."""
     wanted = float(np.quantile([_reach_pct(one) for one in found], 0.8)) if found else 1.0
     return next((limit for limit in _LIMITS_PCT if limit >= wanted), _LIMITS_PCT[-1])
 
@@ -58,7 +58,7 @@ def _reach_pct(found: Distribution) -> float:
 
 
 def _middle_ms(found: Distribution) -> float:
-    return float(np.median([spread.p50_ms for spread in found.spreads])) or 1e-12
+    return statistics.median(spread.p50_ms for spread in found.spreads) or 1e-12
 
 
 def _panel(row: ResultRow, found: Distribution, series: Series, limit_pct: float) -> Markup:
@@ -72,7 +72,7 @@ def _panel(row: ResultRow, found: Distribution, series: Series, limit_pct: float
         return axis.at(100 * (value_ms / middle_ms - 1))
 
     frame = [text(LEFT - 5, axis.at(tick) + 3.5, _signed(tick), "t", "end") for tick in (-limit_pct, 0, limit_pct)]
-    frame += [line(LEFT, axis.at(tick), RIGHT, axis.at(tick), "g") for tick in (-limit_pct, 0, limit_pct)]
+    frame.append(rules(*((LEFT, axis.at(tick), RIGHT, axis.at(tick)) for tick in (-limit_pct, 0, limit_pct))))
     if row.latency_ci_low_ms is not None and row.latency_ci_high_ms is not None:
         high, low = y(row.latency_ci_high_ms), y(row.latency_ci_low_ms)
         frame.append(element("rect", class_="band", x=LEFT, y=high, width=RIGHT - LEFT, height=max(1.0, low - high)))

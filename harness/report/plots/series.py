@@ -39,12 +39,12 @@ class Series:
         return element("li", canvas(16, 16, marker(self.styles[name], 8, 8, "m"), label=""), name)
 
 
-def by_model(rows: Sequence[ResultRow]) -> list[tuple[str, str, list[ResultRow]]]:
-    """(model, device, rows) in order of first appearance."""
+def by_model(rows: Sequence[ResultRow], labels: Labels) -> list[tuple[str, list[ResultRow]]]:
+    """(title, rows) of each model on each device, in order of first appearance."""
     groups: dict[tuple[str, str], list[ResultRow]] = {}
     for row in rows:
-        groups.setdefault((row.model, row.device), []).append(row)
-    return [(model, device, found) for (model, device), found in groups.items()]
+        groups.setdefault((row.model, labels.place(row)), []).append(row)
+    return [(f"{model} on {place}" if labels.places_vary else model, found) for (model, place), found in groups.items()]
 
 
 def panel(title: str, note: str, *charts: Markup) -> Markup:

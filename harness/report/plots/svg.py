@@ -53,14 +53,15 @@ def polyline(points: Iterable[tuple[float, float]]) -> str:
     return "".join(f"{'L' if index else 'M'}{compact(x)} {compact(y)}" for index, (x, y) in enumerate(points))
 
 
-def line(x1: float, y1: float, x2: float, y2: float, class_: str) -> Markup:
-    """A straight line."""
-    return element("path", class_=class_, d=polyline(((x1, y1), (x2, y2))))
+def rules(*ends: tuple[float, float, float, float], class_: str = "g") -> Markup:
+    """Straight lines from (x1, y1) to (x2, y2), all in one element."""
+    return element("path", class_=class_, d="".join(polyline(((x1, y1), (x2, y2))) for x1, y1, x2, y2 in ends))
 
 
 def text(x: float, y: float, content: str, class_: str = "", anchor: str = "start") -> Markup:
-    """A text with its baseline at `y`; `anchor` is start, middle or end."""
-    return element("text", content, x=x, y=y, class_=class_ or None, text_anchor=None if anchor == "start" else anchor)
+    """A text with its baseline at `y`; `anchor` is start, middle or end (short classes of the style sheet)."""
+    classes = f"{class_}{ {'start': '', 'middle': ' c', 'end': ' e'}[anchor] }".strip()
+    return element("text", content, x=x, y=y, class_=classes or None)
 
 
 @dataclass(frozen=True)
@@ -118,7 +119,7 @@ def _log_ticks(low: float, high: float, count: int) -> list[float]:
 
 
 _SHAPES = (
-    "circle",
+    "M-4.9 0A4.9 4.9 0 1 1 4.9 0A4.9 4.9 0 1 1 -4.9 0Z",
     "M-4.4 -4.4H4.4V4.4H-4.4Z",
     "M0 -5.8L5.4 4.2H-5.4Z",
     "M0 -6.2L6.2 0L0 6.2L-6.2 0Z",
@@ -130,11 +131,13 @@ _SHAPES = (
 STYLES = len(_SHAPES)
 
 
+def shapes() -> Markup:
+    """The shapes that `marker` refers to; a page holds them once."""
+    defined = (element("path", id=f"m{index}", d=shape) for index, shape in enumerate(_SHAPES))
+    return element("svg", element("defs", *defined), class_="shapes", aria_hidden="true")
+
+
 def marker(style: int, x: float, y: float, class_: str, title: str = "") -> Markup:
     """The marker of a series: `style` chooses the shape and, by the classes ``s0``…, the colour with it."""
-    style %= STYLES
     name = element("title", title) if title else EMPTY
-    classes = f"s{style} {class_}".strip()
-    if _SHAPES[style] == "circle":
-        return element("circle", name, class_=classes, cx=x, cy=y, r=4.9)
-    return element("path", name, class_=classes, transform=f"translate({compact(x)} {compact(y)})", d=_SHAPES[style])
+    return element("use", name, href=f"#m{style % STYLES}", x=x, y=y, class_=f"s{style % STYLES} {class_}".strip())

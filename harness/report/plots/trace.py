@@ -18,6 +18,8 @@ from harness.units import format_duration
 WIDTH, HEIGHT = 1000, 100
 SEGMENTS_SHOWN = 400
 
+Timed = tuple[float, InvocationRecord]  # seconds since the run began
+
 
 @dataclass(frozen=True)
 class Segment:
@@ -53,14 +55,15 @@ def traces(records: Sequence[InvocationRecord], devices: Mapping[str, str]) -> l
 
     A device that offers no evidence has no strips.
     """
-    timed = [record for record in records if record.purpose is Purpose.TIMING and _at_s(record) is not None]
+    starts = [(at_s, record) for record in records if (at_s := _at_s(record)) is not None]
+    timed = [(at_s, record) for at_s, record in starts if record.purpose is Purpose.TIMING]
     if not timed:
         return []
-    begin_s = min(_at_s(record) or 0.0 for record in timed)
-    found: dict[str, list[InvocationRecord]] = {}
-    for record in timed:
-        found.setdefault(devices.get(record.case_id, ""), []).append(record)
-    return [(device, _strips(group, begin_s)) for device, group in found.items()]
+    begin_s = min(at_s for at_s, _ in timed)
+    found: dict[str, list[Timed]] = {}
+    for at_s, record in timed:
+        found.setdefault(devices.get(record.case_id, ""), []).append((at_s - begin_s, record))
+    return [(device, _strips(group)) for device, group in found.items()]
 
 
 def _pct(share: float | None) -> float | None:
@@ -74,22 +77,21 @@ def _at_s(record: InvocationRecord) -> float | None:
         return None
 
 
-def _strips(records: Sequence[InvocationRecord], begin_s: float) -> list[Markup]:
+def _strips(records: Sequence[Timed]) -> list[Markup]:
     strips = []
     for quantity in QUANTITIES:
-        segments = [found for record in records if (found := _segment(record, quantity, begin_s)) is not None]
+        segments = [found for start_s, record in records if (found := _segment(start_s, record, quantity)) is not None]
         if segments:
             strips.append(_strip(quantity, sorted(segments, key=lambda one: one.start_s)))
     return strips
 
 
-def _segment(record: InvocationRecord, quantity: Quantity, begin_s: float) -> Segment | None:
+def _segment(start_s: float, record: InvocationRecord, quantity: Quantity) -> Segment | None:
     first, last = quantity.ends(record.result.evidence)
-    at_s = _at_s(record)
     first, last = (last if first is None else first), (first if last is None else last)
-    if at_s is None or first is None or last is None or not (math.isfinite(first) and math.isfinite(last)):
+    if first is None or last is None or not (math.isfinite(first) and math.isfinite(last)):
         return None
-    return Segment(at_s - begin_s, at_s - begin_s + record.result.wall_s, first, last)
+    return Segment(start_s, start_s + record.result.wall_s, first, last)
 
 
 def _strip(quantity: Quantity, segments: Sequence[Segment]) -> Markup:

@@ -20,10 +20,10 @@ from harness.report.plots.svg import (
     compact,
     element,
     join,
-    line,
     linear_axis,
     log_axis,
     marker,
+    rules,
     text,
 )
 from harness.report.reduce import Distribution
@@ -42,6 +42,7 @@ from harness.units import format_latency
 WIDTH, HEIGHT = 480, 330
 LEFT, RIGHT, TOP, BOTTOM = 56, 466, 14, 284
 _CHARACTER = 7.1
+POINTS_NAMED = 30
 
 
 @dataclass(frozen=True)
@@ -66,10 +67,9 @@ class Quality:
 def tradeoffs(rows: Sequence[ResultRow], spreads: Mapping[str, Distribution], series: Series) -> list[Markup]:
     """One panel for each model and device with at least one measured row."""
     panels = []
-    for model, device, group in by_model(rows):
+    for title, group in by_model(rows, series.labels):
         measured = [row for row in group if row.latency_p50_ms]
         if measured:
-            title = f"{model} on {device}" if series.labels.device_varies else model
             panels.append(_tradeoff(title, measured, spreads, series))
     return panels
 
@@ -158,15 +158,15 @@ def _ms(row: ResultRow) -> float:
 
 def _grid(plot: _Plot) -> Markup:
     x, y, what = plot.x, plot.y, plot.what
-    parts = []
-    for tick in x.ticks(6):
-        parts.append(line(x.at(tick), TOP, x.at(tick), BOTTOM, "g"))
+    across, up = x.ticks(6), y.ticks(5)
+    parts = [rules(*((x.at(tick), TOP, x.at(tick), BOTTOM) for tick in across))]
+    parts.append(rules(*((LEFT, y.at(tick), RIGHT, y.at(tick)) for tick in up)))
+    for tick in across:
         parts.append(text(x.at(tick), BOTTOM + 17, number(tick), "t", "middle"))
-    for tick in y.ticks(5):
-        parts.append(line(LEFT, y.at(tick), RIGHT, y.at(tick), "g"))
+    for tick in up:
         written = f"{number(100 * tick, 4)} %" if is_fraction(what.kind) and what.higher else number(tick)
         parts.append(text(LEFT - 6, y.at(tick) + 4, written, "t", "end"))
-    parts.append(line(LEFT, BOTTOM, RIGHT, BOTTOM, "a"))
+    parts.append(rules((LEFT, BOTTOM, RIGHT, BOTTOM), class_="a"))
     parts.append(text(RIGHT, HEIGHT - 8, "latency, ms (log) →", "t", "end"))
     parts.append(text(LEFT, HEIGHT - 8, f"↑ {what.title}{'' if what.higher else ' (less is up)'}", "t"))
     return join(parts)
@@ -183,8 +183,8 @@ def _front(plot: _Plot) -> Markup:
 
 def _mark(plot: _Plot, row: ResultRow, value: float) -> Markup:
     class_ = "m" if row.case_id in plot.leaders else "m dim" if is_trusted(row) else "m hollow"
-    name, latency = plot.series.labels.case(row), format_latency(row.latency_p50_ms)
-    told = f"{name}: {latency} ms, {plot.what.write(value)}, {WORDS[outcome(row)]}"
+    name, latency = plot.series.labels.setup(row), format_latency(row.latency_p50_ms)
+    told = f"{row.variant}, {name}: {latency} ms, {plot.what.write(value)}, {WORDS[outcome(row)]}"
     low, high = (compact(plot.x.at(end)) for end in plot.whisker(row))
     style, y = plot.series.style(row), plot.y.at(value)
     whisker = element("path", class_=f"s{style % STYLES} w {class_}", d=f"M{low} {compact(y)}H{high}")
@@ -195,11 +195,15 @@ Box = tuple[float, float, float, float]
 
 
 def _names(plot: _Plot) -> list[Markup]:
-    """The variant beside its point, where it covers nothing; the front first. What has no room is in the tooltip."""
+    """The variant beside its point, where it covers nothing; the front first, and alone when there are many points.
+
+    What has no room is in the tooltip.
+    """
     spots = [(row, plot.x.at(_ms(row)), plot.y.at(value)) for row, value in plot.points]
     taken: list[Box] = [(x - 5, y - 5, x + 5, y + 5) for _, x, y in spots]
     written = []
-    for row, x, y in sorted(spots, key=lambda spot: spot[0].case_id not in plot.leaders):
+    named = [spot for spot in spots if len(spots) <= POINTS_NAMED or spot[0].case_id in plot.leaders]
+    for row, x, y in sorted(named, key=lambda spot: spot[0].case_id not in plot.leaders):
         width = len(row.variant) * _CHARACTER
         for left, baseline in _places(x, y, width):
             box = (left - 1, baseline - 10, left + width + 1, baseline + 3)

@@ -13,7 +13,7 @@ from markupsafe import Markup
 
 from harness.domain import VARIANTS, ResultRow
 from harness.report.plots.series import Series, by_model, panel
-from harness.report.plots.svg import EMPTY, Axis, canvas, element, join, line, linear_axis, log_axis, marker, text
+from harness.report.plots.svg import EMPTY, Axis, canvas, element, join, linear_axis, log_axis, marker, rules, text
 from harness.report.plots.tradeoff import quality
 from harness.report.wording import WORDS, is_fraction, is_trusted, number, outcome
 from harness.units import format_latency
@@ -24,12 +24,11 @@ WIDTH, LEFT, RIGHT, TOP, PITCH = 360, 98, 308, 24, 26
 def variant_charts(rows: Sequence[ResultRow], series: Series) -> list[Markup]:
     """One figure of three charts for each model and device with at least one prepared or measured row."""
     figures = []
-    for model, device, group in by_model(rows):
+    for title, group in by_model(rows, series.labels):
         order = [*(name for name in VARIANTS if any(row.variant == name for row in group))]
         order += [name for name in dict.fromkeys(row.variant for row in group) if name not in order]
         charts = (_sizes(group, order), _latencies(group, order, series), _qualities(group, order, series))
         if any(charts):
-            title = f"{model} on {device}" if series.labels.device_varies else model
             figures.append(panel(title, "", element("div", *charts, class_="trio")))
     return figures
 
@@ -99,7 +98,7 @@ def _dot(row: ResultRow, value: float, axis: Axis, order: Sequence[str], series:
     count, style = len(series.styles), series.style(row)
     offset = (style - (count - 1) / 2) * min(7.0, 14.0 / max(1, count - 1))
     class_ = "m" if is_trusted(row) else "m hollow"
-    told = f"{series.labels.case(row)}: {number(value, 4)}{unit}, {WORDS[outcome(row)]}"
+    told = f"{series.labels.setup(row)}: {number(value, 4)}{unit}, {WORDS[outcome(row)]}"
     return marker(style, axis.at(value), _middle(order.index(row.variant)) + offset, class_, told)
 
 
@@ -116,10 +115,11 @@ def _chart(
 ) -> Markup:
     bottom = TOP + PITCH * len(order)
     frame = [text(0, 14, title, "h")]
+    frame.append(rules(*((LEFT, _middle(index), RIGHT, _middle(index)) for index in range(len(order)))))
     for index, name in enumerate(order):
         frame.append(text(LEFT - 8, _middle(index) + 4, name, "t", "end"))
-        frame.append(line(LEFT, _middle(index), RIGHT, _middle(index), "g"))
-    for tick in axis.ticks(4) if axis else ():
-        frame.append(line(axis.at(tick), TOP, axis.at(tick), bottom, "g") if axis else EMPTY)
-        frame.append(text(axis.at(tick), bottom + 15, write(tick), "t", "middle") if axis else EMPTY)
+    if axis:
+        ticks = axis.ticks(4)
+        frame.append(rules(*((axis.at(tick), TOP, axis.at(tick), bottom) for tick in ticks)))
+        frame += [text(axis.at(tick), bottom + 15, write(tick), "t", "middle") for tick in ticks]
     return canvas(WIDTH, bottom + (20 if axis else 4), join(frame), join(parts), label=title)
