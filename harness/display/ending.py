@@ -20,6 +20,7 @@ from harness.units import format_duration
 
 MAX_ROWS = 200
 _MAX_CASES = 6
+_MAX_ALSO = 4
 _REPORT_FILES = ("report.html", "summary.md", "summary.csv")
 
 
@@ -78,12 +79,15 @@ def _finding_lines(finding: Finding) -> Iterator[RenderableType]:
     head = Text(finding.mark.text, style=finding.mark.style)
     count = f" ({len(finding.cases)} cases)" if len(finding.cases) > 1 else ""
     head.append(count + (f"  {finding.reason}" if finding.reason else ""), style="default not bold not dim")
-    yield Padding(head, (0, 0, 0, 2))
+    yield Padding(head, (0, 0, 0, 2), expand=False)
     named = ", ".join(finding.cases[:_MAX_CASES])
     more = len(finding.cases) - _MAX_CASES
-    yield Padding(Text(named + (f" and {more} more" if more > 0 else ""), style="dim"), (0, 0, 0, 4))
+    yield Padding(Text(named + (f" and {more} more" if more > 0 else ""), style="dim"), (0, 0, 0, 4), expand=False)
+    for also in finding.also[:_MAX_ALSO]:
+        count = f" ({also.count} of {len(finding.cases)})" if len(finding.cases) > 1 else ""
+        yield Padding(Text(f"also: {also.reason}{count}", style="dim"), (0, 0, 0, 4), expand=False)
     if finding.remedy:
-        yield Padding(Text(f"→ {finding.remedy}"), (0, 0, 0, 4))
+        yield Padding(Text(f"→ {finding.remedy}"), (0, 0, 0, 4), expand=False)
 
 
 def _reports(directory: Path) -> Iterator[Text]:

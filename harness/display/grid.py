@@ -24,8 +24,8 @@ Cell = tuple[str, str]
 class Column:
     """A column. The one with the highest `drop` leaves first when room is short.
 
-    `min_width` is the least that is useful; the columns of `drop` 0 and 1 shrink to `hard_min` before they leave too. For
-    a column to have its `good_width`, those that leave before it do leave.
+    `min_width` is the least that is useful; the columns of `drop` 0 and 1 shrink to `hard_min` before they leave too.
+    For a column to have its `good_width`, those that leave before it do leave.
     """
 
     name: str

@@ -25,8 +25,8 @@ def row_label(row: ResultRow, *, with_device: bool) -> str:
 
 def describe_row(row: ResultRow) -> str:
     """``12.31 ms ±0.05, NOISY: the interval is …``, or the status with its reason."""
-    word = mark_of(row).word
-    reason = f": {row.reasons}" if row.reasons else ""
+    mark = mark_of(row)
+    word, reason = mark.word, f": {row.reasons}" if row.reasons and mark.kind != "good" else ""
     if row.latency_p50_ms is None:
         return f"{word}{reason}"
     half = half_interval_text(row)

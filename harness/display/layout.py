@@ -7,6 +7,7 @@ gives at most that many; nothing wraps and nothing overflows at any size.
 from __future__ import annotations
 
 import heapq
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -148,7 +149,7 @@ def _progress_line(state: DashboardState, share: float, width: int) -> Line:
 
 def _elapsed(state: DashboardState, now_s: float) -> str:
     end_s = state.end.at_s if state.end is not None else now_s
-    return format_duration(max(0.0, end_s - state.started_s)) if state.started_s is not None else "0 s"
+    return format_duration(_sane(end_s - state.started_s)) if state.started_s is not None else "0 s"
 
 
 def _time_left(state: DashboardState, now_s: float) -> str:
@@ -157,7 +158,7 @@ def _time_left(state: DashboardState, now_s: float) -> str:
     left_s = eta.eta_s(state, now_s)
     if left_s is None:
         return "preparing" if state.preparing else "no estimate yet"
-    return f"{format_duration(left_s)} left"
+    return f"{format_duration(_sane(left_s))} left"
 
 
 def _preparation(made: Preparation | None, width: int, height: int) -> list[Line]:
@@ -270,7 +271,7 @@ def _lane_eta(state: DashboardState, lane: Lane, now_s: float) -> str:
     if state.end is not None or lane.activity is Activity.OFFLINE:
         return ""
     left_s = eta.lane_eta_s(state, lane, now_s)
-    return "" if left_s is None else format_duration(left_s)
+    return "" if left_s is None else format_duration(_sane(left_s))
 
 
 # ---- results ---------------------------------------------------------------------------------------------------------
@@ -282,9 +283,9 @@ def _results(state: DashboardState, width: int, height: int, titles: bool) -> li
     out = [_title("Results", width, _count_segments(state, width - 14))] if titles else []
     if not state.rows:
         return _filled([*out, (segment("The first row comes with the first finished block.", "dim"),)], height)
-    head = 1 if height - len(out) >= 5 else 0
-    slots = height - len(out) - head
-    count = len(state.rows)
+    count, free = len(state.rows), height - len(out)
+    head = 1 if free >= 5 or free > count else 0
+    slots = free - head
     visible = _visible(state, slots if count <= slots else max(0, slots - 1))
     fitted, scale = _table_shape(visible, width)
     out += [header_line(fitted)] if head else []
@@ -358,8 +359,13 @@ def _log_line(entry: LogEntry, started_s: float, width: int, with_device: bool) 
     )
 
 
+def _sane(span_s: float) -> float:
+    """A span that can be written, whatever a clock or an estimate made of it."""
+    return min(max(0.0, span_s), 1e9) if math.isfinite(span_s) else 0.0
+
+
 def format_stamp(elapsed_s: float) -> str:
     """Time since the start: ``  2:05``, ``1:02:05``."""
-    minutes, seconds = divmod(max(0, int(elapsed_s)), 60)
+    minutes, seconds = divmod(int(_sane(elapsed_s)), 60)
     hours, minutes = divmod(minutes, 60)
     return f"{hours}:{minutes:02d}:{seconds:02d}" if hours else f"{minutes:3d}:{seconds:02d}"

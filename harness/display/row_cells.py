@@ -69,7 +69,7 @@ def shown_columns(rows: Sequence[ResultRow]) -> frozenset[str]:
         "size": any(row.model_size_mb is not None for row in rows),
         "accuracy": any(row.accuracy is not None for row in rows),
         "coverage": any(row.coverage not in ("", "unknown") for row in rows),
-        "reason": any(row.reasons for row in rows),
+        "reason": any(_doubt_text(row, True) for row in rows),
     }
     return _ALWAYS | varying | {name for name, has_value in filled.items() if has_value}
 
@@ -98,8 +98,13 @@ def row_cells(row: ResultRow, final: bool, scale: Scale) -> dict[str, Cell]:
         "accuracy": _number(row.accuracy, accuracy_text(row)),
         "coverage": _coverage(row),
         "verdict": (mark.text, mark.style),
-        "reason": (clean(row.reasons) if final or mark.kind != "busy" else "", "dim"),
+        "reason": (_doubt_text(row, final), "dim"),
     }
+
+
+def _doubt_text(row: ResultRow, final: bool) -> str:
+    """Why a row is not to be taken at face value; the proof of a good one is left to the reports."""
+    return "" if mark_of(row, final).kind in ("good", "busy") else clean(row.reasons)
 
 
 def accuracy_text(row: ResultRow) -> str:

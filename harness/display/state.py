@@ -245,22 +245,24 @@ def _invocation_finished(state: DashboardState, event: InvocationFinished) -> Da
 def _row_updated(state: DashboardState, event: RowUpdated) -> DashboardState:
     key = event.row.case_id
     before = state.rows.get(key)
-    first_final = event.final and (before is None or not before.final)
-    # A row keeps its place while it is refined, and moves once, when it becomes final.
-    order = len(state.rows) + sum(state.counts.values()) if before is None or first_final else before.order
-    rows = {**state.rows, key: RowEntry(event.row, event.final, order)}
+    was_final = before is not None and before.final
+    # A row keeps its place while it is refined, and moves once, when it becomes final; then it stays final.
+    moves = before is None or (event.final and not was_final)
+    order = len(state.rows) + sum(state.counts.values()) if before is None or moves else before.order
+    rows = {**state.rows, key: RowEntry(event.row, event.final or was_final, order)}
     state = replace(state, rows=rows)
-    if event.final:
-        state = replace(state, counts=_counts(rows))
-    if event.final and event.row.status is not Status.DONE:
-        work = state.work.get(key, CaseWork())
-        state = _with_work(state, event.case, replace(work, closed=True))
-    if not first_final:
+    if not (event.final or was_final):
         return state
-    mark = mark_of(event.row)
-    level = {"bad": "error", "doubt": "warning"}.get(mark.kind, "info")
+    state = replace(state, counts=_counts(rows))
+    if event.row.status is not Status.DONE:
+        state = _with_work(state, event.case, replace(state.work.get(key, CaseWork()), closed=True))
+    return state if was_final else _logged(_without_last(state, key), _row_entry(event))
+
+
+def _row_entry(event: RowUpdated) -> LogEntry:
+    level = {"bad": "error", "doubt": "warning"}.get(mark_of(event.row).kind, "info")
     text = f"{case_label(event.case)}: {describe_row(event.row)}"
-    return _logged(_without_last(state, key), LogEntry(event.at_s, level, text, event.row.device, key))
+    return LogEntry(event.at_s, level, text, event.row.device, event.row.case_id)
 
 
 def _counts(rows: Mapping[str, RowEntry]) -> dict[str, int]:

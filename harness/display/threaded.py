@@ -45,6 +45,8 @@ class ThreadedDisplay:
     Args:
         clock: seconds; aligned with the events at the first one, so that its origin does not matter.
         avoid_cpus: CPUs that the thread keeps off, where the system allows it and another CPU is left.
+
+    `thread` does all the work; its CPU time is what the display costs.
     """
 
     def __init__(
@@ -52,7 +54,7 @@ class ThreadedDisplay:
     ) -> None:
         self._view, self._clock = view, clock
         self._queue: queue.SimpleQueue[Event | None] = queue.SimpleQueue()
-        self._thread = threading.Thread(target=self._run, name="display", daemon=True)
+        self.thread = threading.Thread(target=self._run, name="display", daemon=True)
         self._avoid = frozenset(avoid_cpus)
         self._offset_s: float | None = None
         self._taken = 0
@@ -60,7 +62,7 @@ class ThreadedDisplay:
         self.state = DashboardState()
 
     def __enter__(self) -> ThreadedDisplay:
-        self._thread.start()
+        self.thread.start()
         return self
 
     def __exit__(
@@ -70,17 +72,17 @@ class ThreadedDisplay:
         try:
             self._join()
         except KeyboardInterrupt:
-            self._thread.join(1.0)
+            self.thread.join(1.0)
             raise
-        if not self._thread.is_alive():
+        if not self.thread.is_alive():
             self._guard(lambda: self._view.finish(self.state))
 
     def _join(self) -> None:
         """Wait for the thread as long as it gets on; a terminal that takes nothing more is left behind."""
         taken = -1
-        while self._thread.is_alive() and taken != self._taken:
+        while self.thread.is_alive() and taken != self._taken:
             taken = self._taken
-            self._thread.join(_JOIN_S)
+            self.thread.join(_JOIN_S)
 
     def post(self, event: Event) -> None:
         """Hand over one event; returns at once."""
