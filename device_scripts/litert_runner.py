@@ -239,6 +239,8 @@ class InterpreterEngine(object):
     accelerator = ""
 
     def __init__(self, library, request):
+        import numpy as np
+
         delegate = request["delegate"]
         options = {"model_path": request["model"], "num_threads": request["threads"]}
         if library.resolvers is not None:
@@ -254,6 +256,9 @@ class InterpreterEngine(object):
             self.inputs = [Tensor(details) for details in self._interpreter.get_input_details()]
             check_tensors(self.inputs)
             self._interpreter.allocate_tensors()
+        except SystemError as error:  # what a binding for numpy 1 raises under numpy 2
+            text = "%s fails inside its binding to numpy %s: %s"
+            raise RunnerError("library", text % (library.name, np.__version__, one_line(error)))
         except (ValueError, RuntimeError, TypeError) as error:
             raise RunnerError("model", "%s cannot load the model: %s" % (library.name, one_line(error)))
         self.init_ns = clock() - begin

@@ -30,7 +30,7 @@ _DRAIN_S = 1.0
 
 @dataclass
 class _Capture:
-    """The first `head` and the last `tail` bytes of a stream; the rest is counted and dropped."""
+    """The first `head` and the last `tail` bytes of a stream; what is between is dropped, which the content says."""
 
     head: int
     tail: int
@@ -53,7 +53,7 @@ class _Capture:
 
     def content(self) -> bytes:
         self._trim()
-        if not self.dropped:
+        if not self.dropped or not self.tail:
             return bytes(self.first + self.last)
         return bytes(self.first) + b"\n... %d bytes left out ...\n" % self.dropped + bytes(self.last)
 

@@ -95,7 +95,9 @@ def test_cpu_list_ranges() -> None:
 
 
 @given(
-    st.lists(st.tuples(st.sampled_from([None, 300, 1024]), st.sampled_from([None, 2_000_000])), min_size=1, max_size=16),
+    st.lists(
+        st.tuples(st.sampled_from([None, 300, 1024]), st.sampled_from([None, 2_000_000])), min_size=1, max_size=16
+    ),
     st.integers(1, 20),
 )
 def test_big_never_leaves_out_a_bigger_core(kinds: list[tuple[int | None, int | None]], threads: int) -> None:

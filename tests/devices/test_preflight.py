@@ -37,9 +37,7 @@ def test_a_good_host_has_nothing_to_improve() -> None:
         ("tensorflow", GOOD, replace(AROUND, libraries=(("tensorflow", None),)), "warning"),
     ],
 )
-def test_what_is_not_ok_names_its_remedy(
-    subject: str, facts: DeviceFacts, around: Surroundings, state: str
-) -> None:
+def test_what_is_not_ok_names_its_remedy(subject: str, facts: DeviceFacts, around: Surroundings, state: str) -> None:
     found = finding(subject, facts, around)
     assert found.state == state
     assert found.remedy

@@ -58,7 +58,10 @@ def test_output_exit_code_and_time() -> None:
 
 def test_large_input_and_output_at_once_do_not_block_each_other() -> None:
     content = os.urandom(1 << 20) * 8
-    assert run("import sys, shutil; shutil.copyfileobj(sys.stdin.buffer, sys.stdout.buffer)", stdin=content).stdout == content
+    assert (
+        run("import sys, shutil; shutil.copyfileobj(sys.stdin.buffer, sys.stdout.buffer)", stdin=content).stdout
+        == content
+    )
 
 
 def test_a_child_that_does_not_read_its_input_is_no_error() -> None:
