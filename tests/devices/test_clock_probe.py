@@ -15,7 +15,7 @@ from harness.assets import folder
 from tests.devices.machines import cpu, write
 
 sys.path.insert(0, str(folder("device_scripts")))
-import clock_probe  # noqa: E402
+import clock_probe
 
 needs_chain = pytest.mark.skipif(
     platform.machine() not in ("x86_64", "aarch64"), reason="no add chain for this machine"

@@ -52,7 +52,7 @@ def wait_until(condition: object, limit_s: float = 10.0) -> bool:
 def test_output_exit_code_and_time() -> None:
     result = run("import sys; print('out'); sys.stderr.write('err'); sys.exit(3)")
     assert (result.returncode, result.stdout, result.stderr) == (3, b"out\n", b"err")
-    assert not (result.timed_out or result.cancelled or result.oom)
+    assert (result.timed_out, result.cancelled, result.oom) == (False, False, False)
     assert result.wall_s < 10
 
 

@@ -12,7 +12,7 @@ from harness.devices.host import HostDevice
 from harness.devices.vulkan import Vulkan
 from harness.domain import Backend, Case, InvocationRequest, InvocationResult, ModelRef, Purpose, RuntimeRef, Status
 from harness.runtimes.litert import LiteRt, model_problem
-from tests.runtimes.wire import HELLO, MODELS, QUICK, host, interpreter_with, lines, program, request
+from tests.runtimes.wire import MODELS, QUICK, host, interpreter_with, program, request
 
 pytest.importorskip("ai_edge_litert")
 

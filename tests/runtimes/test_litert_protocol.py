@@ -126,12 +126,12 @@ def test_another_protocol_is_refused() -> None:
         ({"cancelled": True, "returncode": -9}, Status.INTERRUPTED, "cancelled"),
         ({"oom": True, "returncode": -9}, Status.OOM, "memory"),
         ({"returncode": -signal.SIGABRT, "stderr": b"what():  std::bad_alloc\n"}, Status.OOM, "SIGABRT"),
-        ({"returncode": -signal.SIGSEGV, "stderr": b"INFO: hi\nbad kernel\n"}, Status.CRASHED, "SIGSEGV; last on stderr: bad kernel"),
+        ({"returncode": -11, "stderr": b"INFO: hi\nbad\n"}, Status.CRASHED, "SIGSEGV; last on stderr: bad"),
         ({"returncode": -signal.SIGILL}, Status.CRASHED, "SIGILL"),
         ({"returncode": 127, "stderr": b"/no/python: No such file\n"}, Status.FAILED, "No such file"),
         ({"returncode": 0}, Status.FAILED, "no result"),
     ],
-)  # fmt: skip
+)
 def test_every_bad_end_has_its_status(fields: dict[str, Any], status: Status, words: str) -> None:
     result = interpret(process(**fields), request())
     assert result.status is status
@@ -145,8 +145,14 @@ def test_a_crash_after_the_result_is_a_crash() -> None:
 
 @pytest.mark.parametrize(
     ("kind", "status"),
-    [("unsupported", Status.UNSUPPORTED), ("library", Status.UNSUPPORTED), ("model", Status.FAILED), ("x", Status.FAILED)],
-)  # fmt: skip
+    [
+        ("unsupported", Status.UNSUPPORTED),
+        ("library", Status.UNSUPPORTED),
+        ("memory", Status.OOM),
+        ("model", Status.FAILED),
+        ("x", Status.FAILED),
+    ],
+)
 def test_an_error_line_is_the_runners_own_words(kind: str, status: Status) -> None:
     line = {"type": "error", "kind": kind, "message": "tensor 'x' holds strings"}
     result = interpret(process(lines(HELLO, line)), request())
