@@ -1,8 +1,8 @@
 """Is B slower than A? Paired by block, on invocation medians, with an answer that may be "not known yet".
 
-In block j both arms ran seconds apart, in random order; d_j = log(median of B / median of A). The verdict is Yuen's test
-of the 20 % trimmed mean of d at 8, 12, 20 and 30 blocks, each at 0.25 %, so that the four looks together stay at 1 %. A
-number of blocks that was fixed beforehand is looked at once, at 1 %.
+In block j both arms ran seconds apart, in random order, and d_j = log(median of B / median of A). The verdict is Yuen's
+test of the 20 % trimmed mean of d at 8, 12, 20 and 30 blocks, each at 0.25 %, so that the four looks together stay at
+1 %. A number of blocks that was fixed beforehand is looked at once, at 1 %.
 """
 
 from __future__ import annotations

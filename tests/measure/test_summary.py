@@ -1,0 +1,199 @@
+"""From records to a row."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import fields, replace
+
+import numpy as np
+import pytest
+
+from harness.domain import (
+    AccuracyResult,
+    Coverage,
+    DeviceFacts,
+    InvocationRecord,
+    OutputError,
+    OutputsCheck,
+    Purpose,
+    ResultRow,
+    Status,
+    VariantFile,
+    Verdict,
+)
+from harness.measure import skipped_row, summarise_case
+from tests.measure.build import EVIDENCE, GOOD_CHECK, case, record, result
+
+CASE = case("int8")
+FACTS = DeviceFacts("host-x", "host", "EPYC 9005")
+FILE = VariantFile(
+    "mobilenet_v2",
+    "int8",
+    Status.DONE,
+    sha256="ab" * 32,
+    size_bytes=3_980_000,
+    gzip_bytes=3_100_000,
+    converter="tensorflow 2.21",
+    weights="random",
+    check_path="check.npz",
+)
+CHECK = OutputsCheck(
+    OutputError(0.5, 0.1, 0.99, 8, reference_rms=1.0),
+    AccuracyResult("top1", 0.99, 719, {"top1": 0.99, "top5": 0.999}),
+)
+
+
+def rows(records: list[InvocationRecord], **changes: object) -> ResultRow:
+    arguments = {
+        "run_id": "r1",
+        "case": CASE,
+        "file": FILE,
+        "facts": FACTS,
+        "check": CHECK,
+        "require_coverage": "partial",
+    }
+    return summarise_case(records=records, **arguments | changes)  # type: ignore[arg-type]
+
+
+def good(blocks: int = 8) -> list[InvocationRecord]:
+    levels = 1.58 * np.exp(np.random.default_rng(0).normal(0.0, 0.002, blocks))
+    return [record(CASE, block, result(float(level), block)) for block, level in enumerate(levels)]
+
+
+def test_a_complete_row_has_every_column_that_there_is_evidence_for() -> None:
+    temps = [
+        replace(
+            entry,
+            result=replace(
+                entry.result, evidence=replace(EVIDENCE, temp_start_c=40.0 + entry.block, temp_end_c=41.0 + entry.block)
+            ),
+        )
+        for entry in good()
+    ]
+    memory = record(CASE, 0, result(peak_rss_mib=59.0, pss_mib=50.0, samples_ns=None), Purpose.MEMORY)
+    row = rows([*temps, memory])
+    empty = {field.name for field in fields(row) if getattr(row, field.name) in (None, "")}
+    assert empty == {"remedy", "clock_share", "accelerator"}
+    assert (row.status, row.verdict) == (Status.DONE, Verdict.TRUSTED)
+    assert (row.device, row.model, row.variant, row.backend) == ("EPYC 9005", "mobilenet_v2", "int8", "cpu xnnpack")
+    assert row.latency_p50_ms == pytest.approx(1.58, rel=0.005)
+    assert row.latency_min_ms < row.latency_ci_low_ms < row.latency_p50_ms < row.latency_ci_high_ms < row.latency_p90_ms
+    assert (row.invocations, row.samples) == (8, 1600)
+    assert (row.init_ms, row.first_inference_ms) == (3.0, 5.0)
+    assert (row.peak_rss_mib, row.pss_mib) == (59.0, 50.0)
+    assert (row.model_size_mb, row.model_size_gzip_mb) == (3.98, 3.1)
+    assert (row.coverage, row.delegated_nodes, row.total_nodes, row.partitions) == ("full", 66, 66, 1)
+    assert (row.reference_error, row.reference_max_abs, row.reference_cosine) == (0.1, 0.5, 0.99)
+    assert (row.accuracy_metric, row.accuracy, row.top1, row.top5) == ("top1", 0.99, 0.99, 0.999)
+    assert row.clock_ghz == pytest.approx(2.99)
+    assert (row.temp_start_c, row.temp_end_c) == (40.0, 48.0)
+    assert (row.foreign_load, row.clock_source, row.timed) == (0.01, "add_chain", "call+read")
+    assert (row.weights, row.converter, row.model_sha256) == ("random", "tensorflow 2.21", "ab" * 32)
+    assert row.minimum_detectable_effect_pct > 0
+
+
+def test_nothing_is_zero_by_default() -> None:
+    row = rows(
+        [record(CASE, 0, result(init_us=None, first_inference_us=None, coverage=None))],
+        file=None,
+        facts=None,
+        check=None,
+    )
+    for name in ("latency_ci_low_ms", "init_ms", "peak_rss_mib", "model_size_mb", "delegated_nodes", "accuracy"):
+        assert getattr(row, name) is None, name
+    assert (row.coverage, row.minimum_detectable_effect_pct) == ("unknown", None)
+
+
+def failed(block: int, status: Status = Status.TIMEOUT, error: str = "deadline of 120 s passed") -> InvocationRecord:
+    return record(CASE, block, result(status=status, error=error, samples_ns=None))
+
+
+def test_some_failures_are_counted_in_the_reasons() -> None:
+    row = rows([*good(6), failed(6), failed(7, Status.CRASHED, "signal 11\nin invoke")])
+    assert (row.status, row.verdict, row.invocations) == (Status.DONE, Verdict.TRUSTED, 6)
+    assert "2 of 8 timing invocations failed (1 TIMEOUT, 1 CRASHED): deadline of 120 s passed" in row.reasons
+
+
+def test_mostly_failed_is_failed_and_has_no_number() -> None:
+    row = rows(
+        [*good(3), *(failed(block) for block in (3, 4)), *(failed(block, Status.CRASHED, "x") for block in (5, 6, 7))]
+    )
+    assert (row.status, row.verdict, row.latency_p50_ms, row.invocations) == (Status.CRASHED, None, None, 0)
+    assert "5 of 8" in row.reasons
+    assert row.remedy
+    assert row.model_size_mb == 3.98
+
+
+@pytest.mark.parametrize(("failures", "status"), [(4, Status.DONE), (5, Status.TIMEOUT)])
+def test_half_is_still_done(failures: int, status: Status) -> None:
+    assert rows([*good(8 - failures), *(failed(block) for block in range(8 - failures, 8))]).status is status
+
+
+def test_a_retry_that_succeeds_wipes_the_failure_out() -> None:
+    row = rows([failed(0), replace(good()[0], attempt=1), *good()[1:]])
+    assert (row.invocations, "failed" in row.reasons) == (8, False)
+
+
+def test_the_order_of_the_records_does_not_matter() -> None:
+    records = [*good(), failed(8)]
+    assert rows(records) == rows(records[::-1])
+
+
+def test_records_of_other_cases_are_ignored() -> None:
+    other = [replace(entry, case_id="other", block=entry.block + 100) for entry in good()]
+    assert rows([*good(), *other]).invocations == 8
+
+
+def test_success_without_samples_is_a_failure() -> None:
+    row = rows([record(CASE, 0, result(samples_ns=np.array([], np.int64)))])
+    assert (row.status, row.latency_p50_ms) == (Status.FAILED, None)
+    assert "1 no samples" in row.reasons
+
+
+def test_a_failed_outputs_pass_is_told_and_leaves_the_row_unverified() -> None:
+    crash = record(CASE, 0, result(status=Status.CRASHED, error="signal 6", samples_ns=None), Purpose.OUTPUTS)
+    row = rows([crash, *good()], check=None)
+    assert (row.status, row.verdict) == (Status.DONE, Verdict.UNVERIFIED)
+    assert "1 of 1 outputs invocations failed (1 CRASHED): signal 6" in row.reasons
+    alone = rows([crash], check=None)
+    assert (alone.status, alone.verdict) == (Status.CRASHED, None)
+
+
+def test_without_any_record_the_row_says_so() -> None:
+    row = rows([])
+    assert (row.status, row.reasons) == (Status.INTERRUPTED, "no timing invocation was made")
+
+
+def test_the_worst_coverage_of_the_timed_invocations_counts() -> None:
+    lost = replace(good()[3], result=replace(good()[3].result, coverage=Coverage("XNNPACK", 0, 66, 0)))
+    row = rows([*good()[:3], lost, *good()[4:]])
+    assert (row.verdict, row.delegated_nodes) == (Verdict.FELL_BACK, 0)
+    blind = [replace(entry, result=replace(entry.result, coverage=None)) for entry in good()]
+    profile = record(CASE, 0, result(samples_ns=None), Purpose.PROFILE)
+    assert rows([*blind, profile]).coverage == "full"
+
+
+def test_the_float32_figures_reach_the_verdict() -> None:
+    none = [replace(entry, result=replace(entry.result, coverage=Coverage("XNNPACK", 0, 66, 0))) for entry in good()]
+    assert "against 0.1000 ms float32" in rows(none, float32_latency_ms=0.1).reasons
+    low = replace(GOOD_CHECK, accuracy=AccuracyResult("top1", 0.5, 719, {"top1": 0.5}))
+    assert rows(good(), check=low, float32_accuracy=0.99).verdict is Verdict.WRONG_OUTPUT
+
+
+def test_a_skipped_row_has_its_reason_and_no_verdict() -> None:
+    row = skipped_row("r1", CASE, Status.UNSUPPORTED, "no Vulkan device", facts=FACTS, file=FILE)
+    assert (row.status, row.verdict, row.reasons) == (Status.UNSUPPORTED, None, "no Vulkan device")
+    assert (row.device, row.model_size_mb, row.latency_p50_ms, row.invocations) == ("EPYC 9005", 3.98, None, 0)
+    assert skipped_row("r1", CASE, Status.SKIPPED, "excluded").device == ""
+
+
+def test_a_row_of_many_samples_is_quick() -> None:
+    """Twenty invocations of 100,000 inferences: the row is made again after each of them."""
+    base = np.rint(2e4 * np.exp(np.random.default_rng(1).normal(0.0, 0.02, 100_000))).astype(np.int64)
+    records = [record(CASE, block, result(samples_ns=base + block)) for block in range(20)]
+    walls_s = []
+    for _ in range(3):
+        start = time.perf_counter()
+        rows(records)
+        walls_s.append(time.perf_counter() - start)
+    assert min(walls_s) < 0.5
