@@ -150,7 +150,7 @@ def _print(files: tuple[VariantFile, ...], as_json: bool) -> None:
     from harness.display.prepared import prepared_table
 
     console = Console()
-    console.print(prepared_table(files))
+    console.print(prepared_table(files, console.width))
     for file in files:
         if file.reason:
             console.print(f"{file.model} {file.variant}: {file.status}: {file.reason}", markup=False, highlight=False)

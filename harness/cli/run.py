@@ -77,7 +77,7 @@ def run(
             sweep, reports_dir, cache_dir or default_cache_dir(), jobs, resume=_resumed(store, sweep, resume)
         )
         outcome = _run(request, store, display_kind)
-    return _exit_code(outcome)
+    return _exit_code(outcome, sweep.require_coverage)
 
 
 def _make_reports_dir(reports_dir: Path) -> None:
@@ -141,9 +141,10 @@ def _message(text: str) -> Message:
     return Message("warning", text, time.monotonic())
 
 
-def _exit_code(outcome: SweepOutcome) -> int:
-    from harness.lab.ledger import needs_attention
+def _exit_code(outcome: SweepOutcome, require_coverage: str) -> int:
+    from harness.lab.ledger import counts_as_failed
 
     if outcome.state == "interrupted":
         return EXIT_INTERRUPTED
-    return EXIT_FAILED_ROW if any(map(needs_attention, outcome.rows)) else EXIT_OK
+    failed = any(counts_as_failed(row, require_coverage) for row in outcome.rows)
+    return EXIT_FAILED_ROW if failed else EXIT_OK

@@ -2,59 +2,55 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
+from rich.cells import cell_len
 from rich.table import Table
 from rich.text import Text
 
+from harness.display.text import clean
 from harness.domain import Status, TensorInfo, VariantFile
 from harness.units import bytes_to_mb
 
 
-def prepared_table(files: Sequence[VariantFile]) -> Table:
-    """One line per variant: size, gzip size, reduction, time, converter, input and output types, error, float operators."""
-    table = Table(box=None, pad_edge=False, header_style="bold", row_styles=["", "dim"] if len(files) > 20 else None)
-    for name, justify in _COLUMNS:
-        table.add_column(name, justify="right" if justify else "left", no_wrap=True, overflow="ellipsis")
-    for file in files:
-        table.add_row(*_cells(file))
+@dataclass(frozen=True)
+class _Column:
+    """`rank` says which columns leave first when the terminal is narrow: the highest."""
+
+    title: str
+    rank: int
+    cell: Callable[[VariantFile], str]
+    right: bool = False
+
+
+def prepared_table(files: Sequence[VariantFile], width: int) -> Table:
+    """One line per variant; columns that do not fit into `width` cells are left out, the least needed first."""
+    texts = {column.title: [clean(column.cell(file)) for file in files] for column in _COLUMNS}
+    shown = _fitting(texts, width)
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for column in shown:
+        table.add_column(column.title, justify="right" if column.right else "left", no_wrap=True)
+    for index, file in enumerate(files):
+        table.add_row(*(_styled(column, texts[column.title][index], file) for column in shown))
     return table
 
 
-_COLUMNS = (
-    ("model", False),
-    ("variant", False),
-    ("state", False),
-    ("MB", True),
-    ("gzip MB", True),
-    ("smaller", True),
-    ("time", True),
-    ("input", False),
-    ("output", False),
-    ("cosine", True),
-    ("float ops", True),
-    ("weights", False),
-    ("converter", False),
-)
+def _fitting(texts: dict[str, list[str]], width: int) -> list[_Column]:
+    shown = list(_COLUMNS)
+    while len(shown) > 2 and sum(_width(column, texts) + 2 for column in shown) - 2 > width:
+        shown.remove(max(shown, key=lambda column: column.rank))
+    return shown
 
 
-def _cells(file: VariantFile) -> tuple[Text, ...]:
-    state = Text(str(file.status), style="green" if file.status is Status.DONE else "bold red")
-    error = file.source_error
-    done = file.path is not None
-    plain = (
-        f"{bytes_to_mb(file.size_bytes):.3f}" if done else "",
-        f"{bytes_to_mb(file.gzip_bytes):.3f}" if done else "",
-        f"{file.reduction_pct:.1f} %" if file.reduction_pct is not None else "",
-        "cached" if file.cached else f"{file.conversion_s:.1f} s",
-        " ".join(map(tensor_text, file.inputs)),
-        " ".join(map(tensor_text, file.outputs)),
-        f"{error.cosine:.5f}" if error is not None else "",
-        str(len(file.float_operators)) if done else "",
-        file.weights,
-        file.converter,
-    )
-    return (Text(file.model), Text(file.variant), state, *map(Text, plain))
+def _width(column: _Column, texts: dict[str, list[str]]) -> int:
+    return max(map(cell_len, [column.title, *texts[column.title]]))
+
+
+def _styled(column: _Column, text: str, file: VariantFile) -> Text:
+    if column.title != "state":
+        return Text(text)
+    return Text(text, style="green" if file.status is Status.DONE else "bold red")
 
 
 def tensor_text(tensor: TensorInfo) -> str:
@@ -62,3 +58,29 @@ def tensor_text(tensor: TensorInfo) -> str:
     if not tensor.scale:
         return tensor.dtype
     return f"{tensor.dtype} s={tensor.scale:.4g} z={tensor.zero_point}"
+
+
+def _size(size_bytes: int) -> str:
+    return f"{bytes_to_mb(size_bytes):.3f}" if size_bytes else ""
+
+
+_COLUMNS = (
+    _Column("model", 0, lambda file: file.model),
+    _Column("variant", 0, lambda file: file.variant),
+    _Column("state", 1, lambda file: str(file.status)),
+    _Column("MB", 2, lambda file: _size(file.size_bytes), right=True),
+    _Column("gzip MB", 4, lambda file: _size(file.gzip_bytes), right=True),
+    _Column(
+        "smaller",
+        3,
+        lambda file: f"{file.reduction_pct:.1f} %" if file.reduction_pct is not None else "",
+        right=True,
+    ),
+    _Column("time", 6, lambda file: "cached" if file.cached else f"{file.conversion_s:.1f} s", right=True),
+    _Column("input", 7, lambda file: " ".join(map(tensor_text, file.inputs))),
+    _Column("output", 8, lambda file: " ".join(map(tensor_text, file.outputs))),
+    _Column("cosine", 5, lambda file: f"{file.source_error.cosine:.5f}" if file.source_error else "", right=True),
+    _Column("float ops", 6, lambda file: str(len(file.float_operators)) if file.path else "", right=True),
+    _Column("weights", 9, lambda file: file.weights),
+    _Column("converter", 7, lambda file: file.converter),
+)

@@ -168,8 +168,10 @@ def _accuracy(check: OutputsCheck | None) -> float | None:
     return check.accuracy.value if check is not None and check.accuracy is not None else None
 
 
-def needs_attention(row: ResultRow) -> bool:
-    """Whether a row counts as failed for the exit code: it has no number, or one that is known to be wrong."""
+def counts_as_failed(row: ResultRow, require_coverage: str) -> bool:
+    """Whether a row makes the run's exit code 1: it has no number, a wrong one, or not the coverage that was required."""
     if row.status in (Status.SKIPPED, Status.UNSUPPORTED):
         return False
-    return row.status is not Status.DONE or row.verdict in (Verdict.WRONG_OUTPUT, Verdict.FELL_BACK)
+    if row.status is not Status.DONE or row.verdict is Verdict.WRONG_OUTPUT:
+        return True
+    return row.verdict is Verdict.FELL_BACK and require_coverage != "any"
