@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     Labels = NDArray[np.int64]
 
 SEED = 1
-EPOCHS = 10
+EPOCHS = 8
 BATCH = 128
 DROPOUT = 0.3
 TEST_SHARE = 0.4

@@ -63,7 +63,7 @@ def _run(step: Mapping[str, Any], events: TextIO) -> bool:
         status, reason = fault_of(error)
         outcome = {"status": status.value, "reason": reason}
     _emit(events, step, state="finished", seconds=time.monotonic() - begin_s, **outcome)
-    return outcome["status"] == Status.DONE.value
+    return bool(outcome["status"] == Status.DONE.value)
 
 
 def _emit(events: TextIO, step: Mapping[str, Any], **fields: Any) -> None:

@@ -1,7 +1,8 @@
 """In the worker: make a source's arrays and, for TensorFlow sources, a SavedModel with a static batch.
 
-A source folder holds ``calibration.npy`` (float32 (n, *shape)), ``check.npz`` (float32 `inputs` and the source's float32
-`outputs` on them), ``data.npz`` (the test split, with a task) and ``saved_model/`` (not for a ``.tflite`` source).
+A source folder holds ``calibration.npy`` (float32 (n, *shape)), ``check.npz`` (float32 `inputs` and the source's
+float32 `outputs` on them), ``data.npz`` (the test split, with a task) and ``saved_model/`` (not for a ``.tflite``
+source).
 """
 
 from __future__ import annotations

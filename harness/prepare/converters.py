@@ -17,12 +17,12 @@ CONVERTERS = (TENSORFLOW, QUANTIZER)
 # The better converter for each variant, by SQNR against the float model on the same inputs (random weights, tensorflow
 # 2.21 / ai-edge-quantizer 0.10, in dB; MobileNetV1, MobileNetV2, InceptionV3, ResNet101V2; sizes differ by under 1 %,
 # int16x8 by up to 3.5 %):
-#   dynamic_range  18.1/18.1  18.8/18.8  15.3/15.4  17.0/17.0   equal; the quantizer takes 0.3 s where the other takes 3-13
+#   dynamic_range  18.1/18.1  18.8/18.8  15.3/15.4  17.0/17.0   equal; the quantizer takes 0.3 s, the other 3 to 13 s
 #   float16        38.1/38.5  39.2/39.8  32.5/33.3  35.2/38.0   the quantizer, also by time
 #   int8           13.9/13.4  13.4/12.9  14.6/9.6   13.5/10.0   tensorflow
 #   int16x8        18.0/15.6  18.6/15.9  15.7/10.2  18.6/10.9   tensorflow
-# (dynamic_range leaves weights of under 1024 elements in float on both sides; without that the quantizer loses 3 dB and a
-# quarter of the speed on MobileNets, whose small depthwise filters it would quantize.)
+# For dynamic_range both leave weights of under 1024 elements in float; without that the quantizer loses 1 to 3 dB on
+# MobileNets and InceptionV3, whose small filters it would quantize.
 PREFERRED: Mapping[str, str] = {
     "float32": TENSORFLOW,
     "dynamic_range": QUANTIZER,

@@ -12,7 +12,7 @@ from pathlib import Path
 from harness.domain import VARIANTS, ModelRef, VariantFile
 from harness.errors import UsageError
 from harness.prepare.cache import Cache, default_cache_dir
-from harness.prepare.converters import installed
+from harness.prepare.converters import Toolbox, installed
 from harness.prepare.model_job import Context, prepare_model
 from harness.prepare.steps import StepRunner
 
@@ -39,6 +39,7 @@ def prepare(
     cancel: threading.Event | None = None,
     timeout_s: float = DEFAULT_TIMEOUT_S,
     worker: Sequence[str] = (),
+    tools: Toolbox | None = None,
 ) -> tuple[VariantFile, ...]:
     """Make every variant of every model, from the cache where it is there.
 
@@ -52,6 +53,7 @@ def prepare(
         cancel: set it to stop; what is not done is then INTERRUPTED.
         timeout_s: the deadline of one step (building a source, one conversion, one check).
         worker: the command of the worker process, for tests.
+        tools: what is installed; default what this Python has.
 
     Returns:
         One row a model and variant, models in order, then variants in order. A failure is a row with its reason.
@@ -63,7 +65,7 @@ def prepare(
     cache = _cache(cache_dir)
     stop, messages = threading.Event(), queue.SimpleQueue[tuple[int, VariantFile | str]]()
     jobs = jobs or _cores()
-    tools = installed()
+    tools = tools or installed()
     runner = StepRunner(cache, jobs=jobs, timeout_s=timeout_s, cancel=stop, command=worker)
     done: dict[tuple[int, str], VariantFile] = {}
 

@@ -7,6 +7,7 @@ from harness.errors import HarnessError, MissingDependencyError, ModelFileError
 from harness.prepare.recipe import describe_error
 
 MAX_REASON = 600
+REMEDY_MARK = ". "
 
 
 class UnsupportedModelError(ModelFileError):
@@ -26,10 +27,16 @@ def fault_of(error: BaseException) -> tuple[Status, str]:
         return Status.OOM, "out of memory"
     declared = getattr(error, "status", None)
     if isinstance(error, HarnessError) and isinstance(declared, Status):
-        return declared, shortened(str(error))
+        return declared, shortened(sentence_of(error))
     status = Status.UNSUPPORTED if isinstance(error, UnsupportedModelError) else Status.FAILED
-    text = str(error) if isinstance(error, HarnessError) else describe_error(error)
+    text = sentence_of(error) if isinstance(error, HarnessError) else describe_error(error)
     return status, shortened(text)
+
+
+def sentence_of(error: HarnessError) -> str:
+    """What, where and remedy on one line."""
+    where = f"{error.where}: " if error.where else ""
+    return f"{where}{error.what}{REMEDY_MARK}{error.remedy}" if error.remedy else f"{where}{error.what}"
 
 
 def shortened(text: str) -> str:

@@ -100,8 +100,8 @@ def _build(constructor: Any, size: int, options: Mapping[str, str], weights_file
 def reestimate_batch_norm(model: Any, images: NDArray[np.float32]) -> None:
     """Set the moving statistics of every batch normalisation to those of one forward pass over `images`.
 
-    A freshly initialised deep network lets its activations vanish: the scales of an integer variant then become so small
-    that kernels abort. With the statistics of its own activations it is numerically like a trained network.
+    A freshly initialised deep network lets its activations vanish: the scales of an integer variant then become so
+    small that kernels abort. With the statistics of its own activations it is numerically like a trained network.
     """
     import keras
 

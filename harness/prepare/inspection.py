@@ -14,6 +14,7 @@ from typing import Any
 from harness.domain import Status, TensorInfo
 from harness.errors import MissingDependencyError, ModelFileError
 from harness.prepare.cache import Cache
+from harness.prepare.faults import REMEDY_MARK
 from harness.prepare.steps import Step, StepResult, StepRunner
 
 IDENTIFIER = b"TFL3"
@@ -87,9 +88,9 @@ def inspect_model(path: Path | str, *, timeout_s: float = TIMEOUT_S) -> ModelInf
 def _value(result: StepResult, path: Path) -> Mapping[str, Any]:
     if result.ok:
         return result.value
-    if "pip install" in result.reason:
-        what, _, remedy = result.reason.partition(" pip install")
-        raise MissingDependencyError(what, where=str(path), remedy=f"pip install{remedy}")
+    what, mark, command = result.reason.partition(f"{REMEDY_MARK}pip install ")
+    if mark:
+        raise MissingDependencyError(what, where=str(path), remedy=f"pip install {command}")
     reason = result.reason.split(" (log: ")[0].removeprefix(f"{path.absolute()}: ")
     if result.status in (Status.CRASHED, Status.TIMEOUT):
         reason = f"the model is damaged: LiteRT does not survive opening it ({reason})"

@@ -11,9 +11,9 @@ import numpy as np
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-# Floors of the signal to quantization noise ratio in dB. What right files reach (MobileNetV1/V2, InceptionV3, ResNet101V2
-# with random weights, both converters): float32 91-104, float16 33-40, dynamic_range 14-19, int8 10-15, int16x8 10-19;
-# trained weights do better. A wrong file's outputs are unrelated to the source's: 0 or less.
+# Floors of the signal to quantization noise ratio in dB. What right files reach (MobileNetV1 and V2, InceptionV3,
+# ResNet101V2 with random weights, both converters): float32 91-104, float16 33-40, dynamic_range 14-19, int8 10-15,
+# int16x8 10-19; trained weights do better. A wrong file's outputs are unrelated to the source's: 0 or less.
 SQNR_FLOOR_DB = {
     "float32": 40.0,
     "float16": 20.0,
@@ -22,8 +22,8 @@ SQNR_FLOOR_DB = {
     "int8": 5.0,
     "int16x8": 5.0,
 }
-# How far outputs must follow the input: cosine of the outputs' deviations from their mean over the samples. A file that
-# ignores its input gives 0 even where the outputs of all samples are alike and its SQNR is high. Right files: over 0.77.
+# How far outputs must follow the input: cosine of the outputs' deviations from their mean over the samples. A file
+# that ignores its input gives 0 even where the outputs of all samples are alike and its SQNR is high. Right: over 0.77.
 FOLLOWING_FLOOR = 0.3
 # Below this share of the outputs' energy the samples differ too little for the second test to mean anything.
 MIN_VARYING_SHARE = 0.02

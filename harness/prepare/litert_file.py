@@ -1,7 +1,7 @@
 """In the worker: what is inside a ``.tflite`` file.
 
-The graph is read from the flatbuffer by LiteRT's own schema, so that operators are those of the file and not of a delegate.
-Bytes may be hostile: this runs in a process that may crash or hang.
+The graph is read from the flatbuffer by LiteRT's own schema, so that operators are those of the file and not of a
+delegate. Bytes may be hostile: this runs in a process that may crash or hang.
 """
 
 from __future__ import annotations
@@ -130,8 +130,8 @@ def variant_of(graph: _Graph) -> str:
 def float_operators(graph: _Graph) -> list[str]:
     """The operators of a quantized file that compute in float all the same, sorted; empty for a float file.
 
-    One whose result is float and none of whose operands is quantized; conversions between the two do not count. Where only
-    some of a kind do, how many: ``CONV_2D (1 of 3)``.
+    One whose result is float and none of whose operands is quantized; conversions between the two do not count. Where
+    only some of a kind do, how many: ``CONV_2D (1 of 3)``.
     """
     if variant_of(graph) in ("float32", "float16"):
         return []

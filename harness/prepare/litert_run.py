@@ -75,14 +75,14 @@ def quantized(values: NDArray[np.float32], details: Any) -> NDArray[Any]:
     dtype = np.dtype(details["dtype"])
     scale, zero_point = details["quantization"]
     if dtype.kind == "f" or scale == 0.0:
-        return values.astype(dtype)
+        return np.asarray(values, dtype)
     limits = np.iinfo(dtype)
-    return np.clip(np.round(values / scale + zero_point), limits.min, limits.max).astype(dtype)
+    return np.asarray(np.clip(np.round(values / scale + zero_point), limits.min, limits.max), dtype)
 
 
 def dequantized(values: NDArray[Any], details: Any) -> NDArray[np.float32]:
     """`values` as float32, by the tensor's scale and zero point when it has them."""
     scale, zero_point = details["quantization"]
     if values.dtype.kind == "f" or scale == 0.0:
-        return values.astype(np.float32)
-    return ((values.astype(np.float32) - zero_point) * scale).astype(np.float32)
+        return np.asarray(values, np.float32)
+    return np.asarray((values.astype(np.float32) - zero_point) * scale, np.float32)

@@ -1,7 +1,7 @@
 """The conversions of one resolved source: what the cache has, and which workers make the rest, in which order.
 
-The first worker builds the source, converts float32 and goes on with TensorFlow's other variants. When float32 is there, a
-second makes the quantizer's variants from it, and, when there are more cores than models, a third takes half of the first's.
+The first worker builds the source, converts float32 and goes on with TensorFlow's other variants. When float32 is
+there, a second makes the quantizer's variants from it; with more cores than models, a third takes half of the first's.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""In the worker: the signature of a ``.tflite`` file; one is added to files that have none, as old converters left them."""
+"""In the worker: the signature of a ``.tflite`` file; one is added to files of old converters, which have none."""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
 """Lists of steps carried out by workers, so that a crash costs only the step it happened in.
 
-One worker takes several steps, because starting TensorFlow costs seconds. When it dies, the step in progress is tried once
-more in a worker of its own (earlier steps may be to blame, by the memory they hold), then given up; the steps after it go
-on in a new worker.
+One worker takes several steps, because starting TensorFlow costs seconds. When it dies, the step in progress is tried
+once more in a worker of its own (earlier steps may be to blame, by the memory they hold), then given up; the steps
+after it go on in a new worker.
 """
 
 from __future__ import annotations
@@ -136,8 +136,11 @@ class _Book:
         """What the next worker is asked to do: one step when it is a retry, else all that are pending."""
         self._started, self._finished_here = None, 0
         steps = self.pending[:1] if self.pending[0].name in self._retried else self.pending
-        return {"steps": [{"name": step.name, "action": step.action, "arguments": step.arguments,
-                           "needs": [need for need in step.needs if need not in self.results]} for step in steps]}  # fmt: skip
+        return {"steps": [self._asked(step) for step in steps]}
+
+    def _asked(self, step: Step) -> dict[str, Any]:
+        needs = [need for need in step.needs if need not in self.results]
+        return {"name": step.name, "action": step.action, "arguments": dict(step.arguments), "needs": needs}
 
     def take(self, event: Mapping[str, Any]) -> None:
         """One event of the worker.

@@ -43,4 +43,5 @@ def _field(rng: np.random.Generator, height: int, width: int, slope: float) -> N
     spectrum = (rng.standard_normal(shape) + 1j * rng.standard_normal(shape)) / frequency**slope
     field: NDArray[np.float64] = np.fft.irfft2(spectrum, s=(height, width))
     spread = field.std()
-    return (field - field.mean()) / (spread if spread > 0 else 1.0)
+    normalised: NDArray[np.float64] = (field - field.mean()) / (spread if spread > 0 else 1.0)
+    return normalised

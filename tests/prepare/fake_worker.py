@@ -1,0 +1,94 @@
+"""A worker at the wire: speaks the worker's protocol without TensorFlow, and misbehaves where a plan says so.
+
+Called as ``python fake_worker.py PLAN REQUEST EVENTS PARENT``. The plan is a JSON object from step name to what
+happens: ``crash``, ``crash_if_not_first``, ``hang``, ``garbage``, ``fail``, ``unsupported``, ``exit``, ``wrong``.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+INFO = {
+    "size_bytes": 10,
+    "gzip_bytes": 5,
+    "sha256": "0" * 64,
+    "variant": "float32",
+    "inputs": [{"name": "image", "dtype": "float32", "shape": [1, 4], "scale": 0.0, "zero_point": 0}],
+    "outputs": [{"name": "output", "dtype": "float32", "shape": [1, 4], "scale": 0.0, "zero_point": 0}],
+    "operators": [["ADD", 1]],
+    "float_operators": [],
+    "custom_operators": [],
+    "unsupported": "",
+}
+RIGHT = {"sqnr_db": 100.0, "max_abs": 0.1, "rmse": 0.1, "cosine": 1.0, "following": 1.0, "samples": 2, "finite": True}
+
+
+def main() -> None:
+    plan_path, request, events_path, _parent = sys.argv[1:5]
+    plan = json.loads(Path(plan_path).read_text())
+    steps = json.loads(Path(request).read_text())["steps"]
+    with Path(plan_path).with_suffix(".calls").open("a") as calls:
+        calls.write(json.dumps([step["name"] for step in steps]) + "\n")
+    with Path(events_path).open("a") as events:
+
+        def emit(**fields: Any) -> None:
+            events.write(json.dumps(fields) + "\n")
+            events.flush()
+
+        for position, step in enumerate(steps):
+            emit(step=step["name"], state="started")
+            what = plan.get(step["name"], "")
+            misbehave(what, position, Path(plan_path), events)
+            if what in ("fail", "unsupported"):
+                status = "FAILED" if what == "fail" else "UNSUPPORTED"
+                emit(step=step["name"], state="finished", status=status, reason=f"planned {what}", seconds=0.1)
+                if any(step["name"] in other["needs"] for other in steps):
+                    return
+                continue
+            emit(step=step["name"], state="finished", status="DONE", value=value(step, what), seconds=0.1)
+
+
+def misbehave(what: str, position: int, plan: Path, events: Any) -> None:
+    if what == "crash" or (what == "crash_if_not_first" and position > 0):
+        print("I0000 00:00 chatter of a library", file=sys.stderr)
+        print("tensor.cc:42 Check failed: scale > 0", file=sys.stderr, flush=True)
+        os.kill(os.getpid(), signal.SIGSEGV)
+    if what == "hang":
+        child = os.fork()
+        plan.with_suffix(".pid").write_text(f"{os.getpid()} {child}" if child else plan.with_suffix(".pid").read_text())
+        time.sleep(600)
+    if what == "garbage":
+        events.write("\x00\xff not json\n")
+        events.flush()
+        time.sleep(600)
+    if what == "exit":
+        sys.exit(3)
+
+
+def value(step: dict[str, Any], what: str) -> dict[str, Any]:
+    arguments = step["arguments"]
+    if step["action"] == "describe":
+        return {"depends_on": []}
+    if step["action"] == "source":
+        folder = Path(arguments["folder"])
+        (folder / "calibration.npy").write_bytes(b"calibration")
+        (folder / "check.npz").write_bytes(b"check")
+        (folder / "saved_model").mkdir(exist_ok=True)
+        (folder / "saved_model" / "saved_model.pb").write_bytes(b"graph")
+        return {"weights": "random", "task": None, "notes": [], "variant": "float32"}
+    if step["action"] == "convert":
+        Path(arguments["output"]).write_bytes(f"{arguments['variant']} by {arguments['converter']}".encode())
+        return {"conversion_s": 0.5}
+    size = {"float32": 400}.get(arguments["variant"], 100)
+    agreement = RIGHT | ({"sqnr_db": -0.2, "cosine": 0.1} if what == "wrong" else {})
+    return {"info": INFO | {"size_bytes": size}, "agreement": agreement}
+
+
+if __name__ == "__main__":
+    main()
