@@ -51,7 +51,11 @@ def encode(event: Event) -> str:
     """`event` as one line of JSON, ASCII only, so that any stream can carry it."""
     name = _NAMES[type(event)]
     head: dict[str, Any] = {"event": name, "schema": SCHEMA} if name == "run_started" else {"event": name}
-    return json.dumps(head | _plain(asdict(event)), allow_nan=False, separators=(",", ":"))
+    body = _plain(asdict(event))
+    case = getattr(event, "case", None)
+    if case is not None:  # derived, but what a program looks a case up by
+        body["case"] |= {"case_id": case.case_id, "label": case.label}
+    return json.dumps(head | body, allow_nan=False, separators=(",", ":"))
 
 
 def _plain(value: Any) -> Any:

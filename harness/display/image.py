@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import io
+import re
 
 from rich.console import Console
 
 from harness.display.layout import render
 from harness.display.state import DashboardState
+
+# A picture in a document loads nothing from elsewhere; the reader's own monospaced font serves.
+_WEB_FONTS = re.compile(r"@font-face\s*\{.*?\}\s*", re.DOTALL)
 
 
 def export_svg(
@@ -22,7 +26,7 @@ def export_svg(
         record=True, width=width, height=height, file=io.StringIO(), force_terminal=True, color_system="truecolor"
     )
     console.print(render(state, width, height, _last_s(state) if now_s is None else now_s))
-    return console.export_svg(title=title)
+    return _WEB_FONTS.sub("", console.export_svg(title=title))
 
 
 def _last_s(state: DashboardState) -> float:

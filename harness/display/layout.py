@@ -47,7 +47,7 @@ _LANE_COLUMNS = (
     Column("progress", "", 6, 10, 10),
     Column("clock", "", 5, 8, 8, right=True),
     Column("temp", "", 4, 5, 6, right=True),
-    Column("eta", "", 3, 10, 12, right=True),
+    Column("eta", "", 3, 18, 18, right=True),
 )
 _LEVEL_STYLES = {"error": "red", "warning": "yellow"}
 
@@ -203,8 +203,7 @@ def _two_line_lanes(state: DashboardState, lanes: list[Lane], width: int, now_s:
     firsts = _lane_grid(cells, _LANE_COLUMNS[:3], width)
     out: list[Line] = []
     for lane, row, first in zip(lanes, cells, firsts, strict=True):
-        figures = [row[name][0] for name in ("clock", "temp") if row[name][0]]
-        figures += [f"{row['eta'][0]} left"] if row["eta"][0] else []
+        figures = [row[name][0] for name in ("clock", "temp", "eta") if row[name][0]]
         length = max(4, min(24, width // 4))
         running = _shown_activity(state, lane, now_s) is Activity.RUNNING
         drawn = bar(_lane_share(lane, now_s), length) if running else [segment(" " * length)]
@@ -271,7 +270,7 @@ def _lane_eta(state: DashboardState, lane: Lane, now_s: float) -> str:
     if state.end is not None or lane.activity is Activity.OFFLINE:
         return ""
     left_s = eta.lane_eta_s(state, lane, now_s)
-    return "" if left_s is None else format_duration(_sane(left_s))
+    return "" if left_s is None else f"{format_duration(_sane(left_s))} left"
 
 
 # ---- results ---------------------------------------------------------------------------------------------------------

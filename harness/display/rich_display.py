@@ -9,8 +9,9 @@ from __future__ import annotations
 import io
 import os
 import sys
+import time
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import IO
 
 from rich.console import Console
@@ -25,6 +26,8 @@ from harness.display.state import DashboardState
 from harness.events import Event
 
 _REDRAW_IDLE_S = 1.0
+_MIN_INTERVAL_S, _MAX_INTERVAL_S = 0.5, 5.0
+_COST_SHARE = 0.01
 # Without automatic wrapping a terminal that just became narrower cuts the old frame instead of tearing it.
 _WRAP_OFF, _WRAP_ON, _ERASE = "\x1b[?7l", "\x1b[?7h", "\x1b[H\x1b[2J"
 _FALLBACK_SIZE = (80, 24)
@@ -33,14 +36,22 @@ _FALLBACK_SIZE = (80, 24)
 class RichView:
     """Draws at most every `interval_s`, and only when something changed or a second passed.
 
-    When drawing fails it says so once and goes on with plain lines.
+    Where a frame costs much (thousands of cases, a slow machine) the next one comes later, so that the cost stays near one
+    percent of a core. When drawing fails it says so once and goes on with plain lines.
     """
 
-    interval_s = 0.5
+    interval_s = _MIN_INTERVAL_S
 
     def __init__(
-        self, stream: IO[str], *, environ: Mapping[str, str], resume_command: str, heartbeat_s: float = 30.0
+        self,
+        stream: IO[str],
+        *,
+        environ: Mapping[str, str],
+        resume_command: str,
+        heartbeat_s: float = 30.0,
+        cpu_clock: Callable[[], float] = time.thread_time,
     ) -> None:
+        self._cpu_clock = cpu_clock
         self._output, self._environ, self._resume_command = Output(stream), environ, resume_command
         self._plain = PlainView(stream, environ=environ, resume_command=resume_command, heartbeat_s=heartbeat_s)
         self._console: Console = open_console(self._output, environ)
@@ -95,7 +106,10 @@ class RichView:
             self._console.size = size
             self._console.clear()
         self._dirty, self._drawn_s = False, now_s
+        begin_s = self._cpu_clock()
         live.update(render(state, *size, now_s), refresh=True)
+        cost_s = self._cpu_clock() - begin_s
+        self.interval_s = min(_MAX_INTERVAL_S, max(_MIN_INTERVAL_S, cost_s / _COST_SHARE))
 
     def stop(self, state: DashboardState, now_s: float) -> None:
         """Give the terminal back."""
@@ -116,7 +130,8 @@ class RichView:
     def finish(self, state: DashboardState) -> None:
         """Print what others wrote meanwhile, then the ending."""
         self._strays.replay()
-        print_ending(open_console(self._output, self._environ), state, self._resume_command)
+        width = terminal_size(self._output)[0] if self._output.isatty() else None
+        print_ending(open_console(self._output, self._environ, width=width), state, self._resume_command)
         self._output.flush()
 
 

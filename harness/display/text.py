@@ -38,9 +38,10 @@ def clean(text: str) -> str:
     if text.isascii() and text.isprintable():
         return text.strip()[:_MAX_CHARACTERS]
     text = _VARIATION_SELECTORS.sub("", _ESCAPES.sub("", text))
+    # White space first: a line break is a control character too, and must not glue two words together.
     text = _SPACES.sub(" ", text)
     kept = "".join(char for char in text if unicodedata.category(char) not in _DROPPED_CATEGORIES)
-    return _MARK_PILES.sub(r"\1", kept).strip()[:_MAX_CHARACTERS]
+    return _MARK_PILES.sub(r"\1", _SPACES.sub(" ", kept)).strip()[:_MAX_CHARACTERS]
 
 
 @lru_cache(maxsize=4096)

@@ -99,6 +99,7 @@ def test_hostile_names_do_not_break_the_picture() -> None:
     )
     root = ElementTree.fromstring(export_svg(state, 120, 40))
     assert not [node for node in root.iter() if node.tag.endswith("script")]
+    assert "@font-face" not in ElementTree.tostring(root, encoding="unicode")
     assert "<script>&" in "".join(root.itertext()).replace("\xa0", " ")
 
 

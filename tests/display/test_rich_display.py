@@ -10,6 +10,7 @@ import struct
 import subprocess
 import sys
 import termios
+import threading
 import time
 from collections.abc import Callable, Iterator
 from fcntl import ioctl
@@ -79,6 +80,34 @@ def terminals() -> Iterator[list[Terminal]]:
         terminal.close()
 
 
+class ReadTerminal:
+    """A pseudo-terminal for a view in this process, read all the while so that it never blocks."""
+
+    def __enter__(self) -> ReadTerminal:
+        self._master, slave = pty.openpty()
+        self._parts: list[bytes] = []
+        self._reader = threading.Thread(target=self._read, name="reader")
+        self.stream = os.fdopen(slave, "w", encoding="utf-8")
+        self._reader.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stream.close()
+        self._reader.join(10)
+        os.close(self._master)
+
+    def _read(self) -> None:
+        try:
+            while part := os.read(self._master, 65536):
+                self._parts.append(part)
+        except OSError:  # the other end is closed and all is read
+            pass
+
+    @property
+    def text(self) -> str:
+        return b"".join(self._parts).decode()
+
+
 def replay(speed: float, *more: str) -> list[str]:
     return [sys.executable, "-m", "harness.display.replay", "--speed", str(speed), *more]
 
@@ -90,7 +119,7 @@ def frames(text: str) -> list[list[str]]:
 
 
 def test_a_run_on_a_terminal_that_shrinks_to_twenty_columns(terminals: list[Terminal]) -> None:
-    terminal = Terminal(replay(55), 100, 30)
+    terminal = Terminal(replay(55), 100, 30, COLUMNS="100", LINES="30")
     terminals.append(terminal)
     terminal.read_until(lambda text: len(frames(text)) >= 3 and "Devices" in text)
     wide = frames(terminal.text)[-2]
@@ -164,9 +193,8 @@ def test_asked_for_on_a_pipe_it_goes_on_with_plain_lines() -> None:
 
 
 def test_a_defect_in_drawing_costs_the_picture_only() -> None:
-    master, slave = pty.openpty()
-    with os.fdopen(slave, "w", encoding="utf-8") as stream:
-        view = RichView(stream, environ={"TERM": "xterm"}, resume_command="resume")
+    with ReadTerminal() as terminal:
+        view = RichView(terminal.stream, environ={"TERM": "xterm"}, resume_command="resume")
         view.start()
         before = state = DashboardState()
         for event in (run_started(), row_event(row())):
@@ -178,13 +206,24 @@ def test_a_defect_in_drawing_costs_the_picture_only() -> None:
         view.tick(after, 200.0)
         view.stop(after, 200.0)
         view.finish(after)
-    text = os.read(master, 65536).decode()
-    os.close(master)
-    told = text.partition(LEAVE)[2]
+    told = terminal.text.partition(LEAVE)[2]
     assert told.count("The dashboard could not be drawn (AttributeError") == 1
     assert "going on with plain lines" in told
     assert "run 20260101-000000-vision-ab12 finished" in told
     assert "✓ TRUSTED" in told
+
+
+def test_a_costly_frame_is_drawn_less_often() -> None:
+    cpu_s = iter([0.0, 0.001, 1.0, 1.02, 2.0, 5.0])
+    with ReadTerminal() as terminal:
+        view = RichView(terminal.stream, environ={"TERM": "xterm"}, resume_command="", cpu_clock=lambda: next(cpu_s))
+        view.start()
+        intervals = []
+        for now_s in (10.0, 20.0, 30.0):
+            view.tick(DashboardState(), now_s)
+            intervals.append(view.interval_s)
+        view.stop(DashboardState(), 40.0)
+    assert intervals == [0.5, pytest.approx(2.0), 5.0]
 
 
 def test_what_others_print_is_kept_for_afterwards(terminals: list[Terminal]) -> None:

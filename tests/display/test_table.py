@@ -42,6 +42,11 @@ def test_no_width_is_exceeded(width: int) -> None:
     assert max(width_of(line) for line in printed(rows, width).splitlines()) <= width
 
 
+@pytest.mark.parametrize("width", range(60, 150, 3))
+def test_names_and_numbers_are_left_out_before_they_are_cut(width: int) -> None:
+    assert "…" not in printed(ROWS[:2], width, reasons=False)
+
+
 def test_narrow_tables_keep_what_matters() -> None:
     text = printed(ROWS, 24)
     assert "CRASHED" in text
