@@ -36,8 +36,8 @@ _FALLBACK_SIZE = (80, 24)
 class RichView:
     """Draws at most every `interval_s`, and only when something changed or a second passed.
 
-    Where a frame costs much (thousands of cases, a slow machine) the next one comes later, so that the cost stays near one
-    percent of a core. When drawing fails it says so once and goes on with plain lines.
+    Where a frame costs much (thousands of cases, a slow machine) the next one comes later, so that the cost stays near
+    one percent of a core. When drawing fails it says so once and goes on with plain lines.
     """
 
     interval_s = _MIN_INTERVAL_S

@@ -3,6 +3,8 @@ from __future__ import annotations
 import io
 import json
 import math
+from dataclasses import fields
+from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
@@ -84,3 +86,11 @@ def test_other_lines_are_refused(line: str, message: str) -> None:
 def test_fields_of_a_newer_schema_are_ignored() -> None:
     line = json.loads(encode(run_started())) | {"schema": 2, "new_field": 1}
     assert decode(json.dumps(line)) == run_started()
+
+
+def test_every_event_and_field_is_documented() -> None:
+    text = (Path(__file__).parents[2] / "docs" / "dashboard.md").read_text(encoding="utf-8")
+    for name, kind in KINDS.items():
+        line = next(line for line in text.splitlines() if line.startswith(f"| `{name}`"))
+        for field in fields(kind):
+            assert f"`{field.name}`" in line, f"{name}.{field.name}"
