@@ -37,7 +37,7 @@ METRICS_COLUMNS = (
     "n",
     "block",
 )
-_FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n")
+_FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\n")
 
 Cell = str | int | float | None
 
@@ -142,7 +142,7 @@ def _cell(value: object) -> str:
         return str(value.value)
     if isinstance(value, float):
         return repr(float(value)) if math.isfinite(value) else ""
-    text = str(value)
+    text = str(value).replace("\r\n", "\n").replace("\r", "\n")  # csv quotes a carriage return from 3.13 on only
     return f"'{text}" if text.startswith(_FORMULA_STARTS) and not _is_number(text) else text
 
 

@@ -29,7 +29,7 @@ from harness.report.plots.tradeoff import tradeoffs
 from harness.report.plots.variants import variant_charts
 from harness.report.reduce import distributions
 from harness.report.takeaways import takeaways
-from harness.report.wording import MEANINGS, WORDS, outcome_counts, plural, verdict_line
+from harness.report.wording import MEANINGS, WORDS, outcome_counts, plural, verdict_line, visible
 from harness.units import format_duration
 
 FINDINGS_SHOWN = 60
@@ -75,7 +75,12 @@ def _environment() -> Environment:
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
+        finalize=_shown,
     )
+
+
+def _shown(value: object) -> object:
+    return visible(value) if type(value) is str else value  # Markup is a str of its own type
 
 
 @cache
@@ -132,6 +137,8 @@ def _results(view: RunView) -> dict[str, Any]:
     ]
     return {
         "columns": table.columns(view.rows, labels),
+        "names": 4 if labels.places_vary else 3,
+        "long_name": 22,
         "lines": table.lines(view.rows, labels, WORDS),
         "findings": shown,
         "findings_left": max(0, len(found) - FINDINGS_SHOWN),

@@ -21,6 +21,7 @@ from harness.report.wording import (
     plural,
     score,
     verdict_line,
+    visible,
 )
 from harness.units import format_latency
 
@@ -32,7 +33,7 @@ _WORD_JOIN = re.compile(r"(?<=\w)\\_(?=\w)")
 
 def escape(text: str) -> str:
     """`text` as Markdown that shows it and does nothing else: no markup, HTML, link, mention or line break."""
-    line = " ".join(text.split())
+    line = " ".join(visible(text).split())
     line = line.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
     line = _WORD_JOIN.sub("_", _ACTIVE.sub(r"\\\1", line))
     return line.replace("@", "@\u200b").replace("://", ":\u200b//").replace("www.", "www\u200b.")

@@ -127,7 +127,7 @@ def evidence_cells(row: ResultRow, labels: Labels) -> tuple[str, ...]:
     parts = f", {row.partitions} part{'' if row.partitions == 1 else 's'}" if row.partitions else ""
     return (
         labels.full(row),
-        number(row.clock_ghz, 4),
+        number(row.clock_ghz, 4, pad=True),
         percent(100 * row.clock_share) if row.clock_share is not None else "—",
         row.clock_source or "—",
         temperature,

@@ -11,6 +11,7 @@ from harness.domain import ResultRow
 from harness.report.csv_files import SUMMARY_COLUMNS
 from harness.report.wording import (
     Labels,
+    clip,
     half_width_pct,
     is_trusted,
     number,
@@ -35,11 +36,10 @@ GLYPHS = {
 
 @dataclass(frozen=True)
 class Column:
-    """A column of the table: its title, the column of summary.csv it sorts by, and a class for its cells."""
+    """A column of the table: its title, the column of the data it sorts by, and what to know of it."""
 
     title: str
     key: str
-    class_: str = ""
     hint: str = ""
 
 
@@ -64,19 +64,19 @@ def columns(rows: Sequence[ResultRow], labels: Labels) -> tuple[Column, ...]:
     device = (Column("Device", "device"),) if labels.places_vary else ()
     metrics = {row.accuracy_metric for row in rows if row.accuracy is not None}
     return (
-        Column("Model", "model", "k"),
-        Column("Variant", "variant", "k"),
+        Column("Model", "model"),
+        Column("Variant", "variant"),
         Column("Backend", "backend"),
         *device,
-        Column("Latency, ms", "latency_p50_ms", "r b", "20 % trimmed mean over the invocations of each one's median"),
-        Column("±", "interval_pct", "r", "The 95 % interval over invocations, as a share of the latency"),
-        Column("p90, ms", "latency_p90_ms", "r"),
-        Column("× float32", "speedup", "r", "Speed against float32 on the same backend; both must be trusted"),
-        Column(_accuracy_title(metrics), "accuracy", "r"),
-        Column("Ref. error", "reference_error", "r", "RMSE of the outputs against the float source model"),
-        Column("Size, MB", "model_size_mb", "r"),
-        Column("Memory, MiB", "peak_rss_mib", "r", "Peak resident memory, from a pass of its own"),
-        Column("Delegated", "delegated_nodes", "r", "Nodes of the graph that the delegate took"),
+        Column("Latency, ms", "latency_p50_ms", "20 % trimmed mean over the invocations of each one's median"),
+        Column("±", "interval_pct", "The 95 % interval over invocations, as a share of the latency"),
+        Column("p90, ms", "latency_p90_ms"),
+        Column("× float32", "speedup", "Speed against float32 on the same backend; both must be trusted"),
+        Column(_accuracy_title(metrics), "accuracy"),
+        Column("Ref. error", "reference_error", "RMSE of the outputs against the float source model"),
+        Column("Size, MB", "model_size_mb"),
+        Column("Memory, MiB", "peak_rss_mib", "Peak resident memory, from a pass of its own"),
+        Column("Delegated", "delegated_nodes", "Nodes of the graph that the delegate took"),
     )
 
 
@@ -129,7 +129,7 @@ def _line(
 
 def _coverage(row: ResultRow) -> str:
     if row.delegated_nodes is None or row.total_nodes is None:
-        return row.coverage or "—"
+        return clip(row.coverage, 10) or "—"
     return f"{row.delegated_nodes}/{row.total_nodes}"
 
 

@@ -24,6 +24,7 @@ from harness.report.wording import (
     percent,
     plural,
     score,
+    visible,
 )
 from harness.units import format_latency
 
@@ -40,7 +41,7 @@ def takeaways(source: RunView | Sequence[ResultRow]) -> tuple[str, str, str]:
     rows = source.rows if isinstance(source, RunView) else tuple(source)
     invocations = source.invocations if isinstance(source, RunView) else ()
     labels = Labels.of(rows)
-    return fastest(rows, labels), doubtful(rows, labels), certainty(rows, invocations)
+    return visible(fastest(rows, labels)), visible(doubtful(rows, labels)), visible(certainty(rows, invocations))
 
 
 # ---- what is fastest -------------------------------------------------------------------------------------------------

@@ -10,6 +10,8 @@ from dataclasses import dataclass, replace
 from harness.domain import ResultRow, Status, Verdict
 
 _NUMBER = re.compile(r"(?<![\w.])[0-9]+(?:\.[0-9]+)?(?!\w)")
+# Control characters, and those that turn the direction of the text around them.
+_INVISIBLE = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
 NOT_RUN = (Status.SKIPPED, Status.UNSUPPORTED)
 WORDS = {
     "TRUSTED": "trusted",
@@ -70,6 +72,11 @@ def verdict_line(rows: Sequence[ResultRow]) -> str:
         return "This run has no rows"
     parts = ", ".join(f"{count:,} {WORDS[name]}" for name, count in outcome_counts(rows))
     return f"{sum(map(is_trusted, rows)):,} of {plural(len(rows), 'row')} can be quoted: {parts}"
+
+
+def visible(text: str) -> str:
+    """`text` in which no character can hide, reorder or command: each such one is U+FFFD. Line breaks and tabs stay."""
+    return text if text.isprintable() else _INVISIBLE.sub("\ufffd", text)
 
 
 def leading(reasons: str) -> str:

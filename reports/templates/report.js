@@ -11,7 +11,9 @@
   const chips = [...document.querySelectorAll("#chips button")];
   const search = document.getElementById("search");
   const shown = document.getElementById("shown");
-  const state = { sort: "", desc: false, q: "", show: new Set() };
+  const rest = document.getElementById("rest");
+  const STEP = 300;  // rows laid out at once: a browser needs seconds for thousands
+  const state = { sort: "", desc: false, q: "", show: new Set(), limit: STEP };
   const keys = new Set(heads.map((head) => head.dataset.key));
 
   function value(name, index) {
@@ -44,8 +46,9 @@
     for (const row of ordered) {
       const visible = words.every((word) => row.text.includes(word)) &&
         (!state.show.size || state.show.has(value("outcome", row.index)));
-      row.element.hidden = !visible;
       count += visible;
+      row.element.hidden = !visible || count > state.limit;
+      row.found = visible;
     }
     body.append(...ordered.map((row) => row.element));
     for (const head of heads) {
@@ -54,6 +57,8 @@
     }
     for (const chip of chips) chip.setAttribute("aria-pressed", String(state.show.has(chip.dataset.outcome)));
     shown.textContent = `${count.toLocaleString("en")} of ${rows.length.toLocaleString("en")} rows`;
+    rest.hidden = count <= state.limit;
+    rest.textContent = `Show all ${count.toLocaleString("en")} rows, not only the first ${state.limit}`;
   }
 
   function remember() {
@@ -107,14 +112,14 @@
 
   function cell(found) {
     if (found === null) return "";
-    let text = String(found);
-    if (typeof found === "string" && /^[=+\-@\t\r\n]/.test(text) && (text.trim() !== text || isNaN(Number(text)))) text = `'${text}`;
-    return /[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
+    let text = String(found).replace(/\r\n?/g, "\n");
+    if (typeof found === "string" && /^[=+\-@\t\n]/.test(text) && (text.trim() !== text || isNaN(Number(text)))) text = `'${text}`;
+    return /[",\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
   }
 
   function download() {
     const names = Object.keys(data.columns).slice(0, data.summary_columns);
-    const visible = rows.filter((row) => !row.element.hidden);
+    const visible = rows.filter((row) => row.found);
     const lines = visible.map((row) => names.map((name) => cell(value(name, row.index))).join(","));
     const blob = new Blob([[names.join(","), ...lines, ""].join("\n")], { type: "text/csv" });
     const link = Object.assign(document.createElement("a"), { href: URL.createObjectURL(blob), download: "summary.csv" });
@@ -155,8 +160,28 @@
     waiting = setTimeout(() => { state.q = search.value; show(); remember(); }, 80);
   });
   document.getElementById("csv").addEventListener("click", download);
-  addEventListener("hashchange", () => { recall(); show(); });
+  function showAll() {
+    if (rest.hidden) return;
+    state.limit = Infinity;
+    show();
+  }
+
+  rest.addEventListener("click", showAll);
+  addEventListener("beforeprint", showAll);
+  addEventListener("hashchange", () => {
+    recall();
+    show();
+    const target = document.getElementById(location.hash.slice(1));
+    if (target && target.hidden) {
+      showAll();
+      target.scrollIntoView();
+    }
+  });
+  const wide = table.parentElement;
+  const fit = () => wide.classList.toggle("fits", table.scrollWidth <= wide.clientWidth);  // the head can stick then
+  addEventListener("resize", fit);
   document.getElementById("controls").hidden = false;
   recall();
   show();
+  fit();
 })();

@@ -87,10 +87,14 @@ def _panel(row: ResultRow, found: Distribution, series: Series, limit_pct: float
     doubt = "" if is_trusted(row) else element("i", WORDS[outcome(row)], class_=f"o {outcome(row)}")
     caption = element(
         "figcaption",
-        element("div", element("b", row.variant), element("em", f"{format_latency(row.latency_p50_ms)} ms")),
-        element("div", element("span", series.labels.setup(row)), doubt),
+        element("div", element("b", row.variant), doubt),
+        element("div", element("span", series.labels.setup(row)), element("em", _latency(row))),
     )
     return element("figure", caption, chart)
+
+
+def _latency(row: ResultRow) -> str:
+    return f"{format_latency(row.latency_p50_ms)} ms"
 
 
 def _thinned(spreads: Sequence[Spread]) -> Sequence[Spread]:

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 
 from markupsafe import Markup, escape
 
+from harness.report.wording import visible
+
 EMPTY = Markup("")
 
 
@@ -19,8 +21,8 @@ def element(tag: str, *children: str, **attributes: str | float | None) -> Marku
     for name, value in attributes.items():
         if value is not None:
             text = value if isinstance(value, str) else compact(value)
-            parts.append(f' {name.rstrip("_").replace("_", "-")}="{escape(text)}"')
-    inner = "".join(escape(child) for child in children)
+            parts.append(f' {name.rstrip("_").replace("_", "-")}="{escape(visible(text))}"')
+    inner = "".join(child if isinstance(child, Markup) else escape(visible(child)) for child in children)
     return Markup("".join(parts) + (f">{inner}</{tag}>" if inner else "/>"))
 
 

@@ -29,6 +29,7 @@ from harness.report.plots.svg import (
 from harness.report.reduce import Distribution
 from harness.report.wording import (
     WORDS,
+    clip,
     is_fraction,
     is_trusted,
     metric_label,
@@ -39,8 +40,8 @@ from harness.report.wording import (
 )
 from harness.units import format_latency
 
-WIDTH, HEIGHT = 480, 330
-LEFT, RIGHT, TOP, BOTTOM = 56, 466, 14, 284
+WIDTH, HEIGHT = 480, 340
+LEFT, RIGHT, TOP, BOTTOM = 56, 466, 28, 294
 _CHARACTER = 7.1
 POINTS_NAMED = 30
 
@@ -82,7 +83,7 @@ def quality(rows: Sequence[ResultRow]) -> Quality:
     metric = next((row.accuracy_metric for row in rows if row.accuracy is not None), "")
     if metric:
         values = tuple(row.accuracy if row.accuracy_metric == metric else None for row in rows)
-        return Quality(metric, f"{metric_label(metric)} accuracy", "", True, values)
+        return Quality(metric, f"{clip(metric_label(metric), 24)} accuracy", "", True, values)
     why = "random weights" if any(row.weights == "random" for row in rows) else "no accuracy task"
     errors = tuple(row.reference_error for row in rows)
     if any(value is not None for value in errors):
@@ -168,7 +169,7 @@ def _grid(plot: _Plot) -> Markup:
         parts.append(text(LEFT - 6, y.at(tick) + 4, written, "t", "end"))
     parts.append(rules((LEFT, BOTTOM, RIGHT, BOTTOM), class_="a"))
     parts.append(text(RIGHT, HEIGHT - 8, "latency, ms (log) →", "t", "end"))
-    parts.append(text(LEFT, HEIGHT - 8, f"↑ {what.title}{'' if what.higher else ' (less is up)'}", "t"))
+    parts.append(text(0, 11, f"↑ {what.title}{'' if what.higher else ' (less is up)'}", "t"))
     return join(parts)
 
 
@@ -204,12 +205,13 @@ def _names(plot: _Plot) -> list[Markup]:
     written = []
     named = [spot for spot in spots if len(spots) <= POINTS_NAMED or spot[0].case_id in plot.leaders]
     for row, x, y in sorted(named, key=lambda spot: spot[0].case_id not in plot.leaders):
-        width = len(row.variant) * _CHARACTER
+        name = clip(row.variant, 24)
+        width = len(name) * _CHARACTER
         for left, baseline in _places(x, y, width):
             box = (left - 1, baseline - 10, left + width + 1, baseline + 3)
             if _inside(box) and not any(_overlap(box, other) for other in taken):
                 taken.append(box)
-                written.append(text(left, baseline, row.variant, "n" if row.case_id in plot.leaders else "n dim"))
+                written.append(text(left, baseline, name, "n" if row.case_id in plot.leaders else "n dim"))
                 break
     return written
 
@@ -228,7 +230,7 @@ def _places(x: float, y: float, width: float) -> list[tuple[float, float]]:
 
 
 def _inside(box: Box) -> bool:
-    return box[0] >= LEFT and box[1] >= 0 and box[2] <= WIDTH and box[3] <= BOTTOM
+    return box[0] >= LEFT and box[1] >= TOP - 12 and box[2] <= WIDTH and box[3] <= BOTTOM
 
 
 def _overlap(one: Box, other: Box) -> bool:

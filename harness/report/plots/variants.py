@@ -15,7 +15,7 @@ from harness.domain import VARIANTS, ResultRow
 from harness.report.plots.series import Series, by_model, panel
 from harness.report.plots.svg import EMPTY, Axis, canvas, element, join, linear_axis, log_axis, marker, rules, text
 from harness.report.plots.tradeoff import quality
-from harness.report.wording import WORDS, is_fraction, is_trusted, number, outcome
+from harness.report.wording import WORDS, clip, is_fraction, is_trusted, number, outcome
 from harness.units import format_latency
 
 WIDTH, LEFT, RIGHT, TOP, PITCH = 360, 98, 308, 24, 26
@@ -117,7 +117,7 @@ def _chart(
     frame = [text(0, 14, title, "h")]
     frame.append(rules(*((LEFT, _middle(index), RIGHT, _middle(index)) for index in range(len(order)))))
     for index, name in enumerate(order):
-        frame.append(text(LEFT - 8, _middle(index) + 4, name, "t", "end"))
+        frame.append(text(LEFT - 8, _middle(index) + 4, clip(name, 14), "t", "end"))
     if axis:
         ticks = axis.ticks(4)
         frame.append(rules(*((axis.at(tick), TOP, axis.at(tick), bottom) for tick in ticks)))
