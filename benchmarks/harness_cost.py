@@ -1,4 +1,4 @@
-"""What the harness itself costs: wall time of a sweep over the sum of its invocations' own wall time. Target: under 1.05.
+"""What the harness costs: wall time of a sweep over the sum of its invocations' own wall time. Target: under 1.05.
 
 `python -m benchmarks.harness_cost [--cases 100] [--window-s 2]`
 

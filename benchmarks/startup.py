@@ -28,7 +28,9 @@ def main() -> None:
         bare.append(wall_s([sys.executable, "-c", "pass"]))
         helped.append(wall_s([sys.executable, "-m", "harness", "--help"]))
     bare_s, help_s = statistics.median(bare), statistics.median(helped)
-    print(f"bare interpreter {bare_s * 1e3:.0f} ms, harness --help {help_s * 1e3:.0f} ms (min {min(helped) * 1e3:.0f} ms)")
+    print(
+        f"bare interpreter {bare_s * 1e3:.0f} ms, harness --help {help_s * 1e3:.0f} ms (min {min(helped) * 1e3:.0f} ms)"
+    )
     print(f"ratio {help_s / bare_s:.1f}; target {TARGET_S * 1e3:.0f} ms: {'met' if help_s < TARGET_S else 'MISSED'}")
 
 

@@ -81,4 +81,14 @@ def test_help_imports_nothing_heavy() -> None:
     loaded = set(done.stderr.split())
     assert "harness" in loaded
     assert "Usage" in done.stdout
-    assert not loaded & {"numpy", "scipy", "sqlalchemy", "alembic", "pydantic", "ruamel", "tensorflow", "jinja2", "pandas"}
+    assert not loaded & {
+        "numpy",
+        "scipy",
+        "sqlalchemy",
+        "alembic",
+        "pydantic",
+        "ruamel",
+        "tensorflow",
+        "jinja2",
+        "pandas",
+    }

@@ -33,7 +33,7 @@ class LazyGroup(click.RichGroup):
         """A stand-in that knows only its help line: enough for listing and completion."""
         if cmd_name not in COMMANDS:
             return None
-        return click.RichCommand(cmd_name, short_help=COMMANDS[cmd_name][2], help=COMMANDS[cmd_name][2])
+        return click.RichCommand(name=cmd_name, short_help=COMMANDS[cmd_name][2], help=COMMANDS[cmd_name][2])
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]

@@ -14,7 +14,7 @@ from harness.domain import DeviceFacts, Target
 @click.command()
 @json_option
 def devices(as_json: bool) -> None:
-    """List the devices that this version can drive (this host), with what identifies them and what they can guarantee."""
+    """List the devices that this version can drive: this host, what identifies it and what it can guarantee."""
     from harness.devices.registry import open_devices
 
     found = [device.facts() for device in open_devices(Target("host"))]
@@ -26,11 +26,12 @@ def devices(as_json: bool) -> None:
 
 
 def _print(facts: DeviceFacts) -> None:
+    cores = ", ".join(_core(core.index, core.capacity, core.max_khz) for core in facts.cores if core.online)
     lines = [
         facts.device_id,
         f"  model       {facts.model}",
         f"  system      {facts.os_build}",
-        f"  cores       {', '.join(_core(core.index, core.capacity, core.max_khz) for core in facts.cores if core.online)}",
+        f"  cores       {cores}",
         f"  memory      {facts.memory_mib:.0f} MiB",
         f"  clock       {facts.clock_source or 'no evidence'}; governor {facts.governor or 'none offered'}",
         f"  gpu         {', '.join(facts.gpus) or 'no Vulkan device'}",

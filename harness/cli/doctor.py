@@ -29,9 +29,9 @@ DISTRIBUTIONS = {
 @click.command()
 @json_option
 def doctor(as_json: bool) -> int:
-    """Check what a measurement on this host needs; each finding names its remedy. Exit code 1 when there is a problem."""
-    from harness.devices.registry import open_devices
+    """Check what a measurement on this host needs, each finding with its remedy. Exit code 1 on a problem."""
     from harness.devices.preflight import Surroundings, preflight
+    from harness.devices.registry import open_devices
 
     around = Surroundings(
         os.getloadavg()[0],

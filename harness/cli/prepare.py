@@ -28,7 +28,9 @@ if TYPE_CHECKING:
     help=f"Which variants, from: {', '.join(VARIANTS)}. [default: all]",
 )
 @click.option("--weights", default=None, metavar="imagenet|random|PATH", help="Weights for the recipes that take them.")
-@click.option("--timeout", "timeout_s", type=float, default=1800.0, show_default=True, help="Seconds for one conversion.")
+@click.option(
+    "--timeout", "timeout_s", type=float, default=1800.0, show_default=True, help="Seconds for one conversion."
+)
 @cache_option
 @jobs_option
 @json_option

@@ -34,7 +34,9 @@ def report(
 
     location = store_location(store_url, reports_dir)
     if "://" not in location and not Path(location).exists():
-        raise UsageError("there is no results store", where=location, remedy="Run a sweep first, or name one with --store.")
+        raise UsageError(
+            "there is no results store", where=location, remedy="Run a sweep first, or name one with --store."
+        )
     with Store.open(location, read_only=True) as store:
         if list_runs:
             _list(store.list_runs(), as_json)

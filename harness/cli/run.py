@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -76,7 +77,7 @@ def run(
         request = SweepRequest(
             sweep, reports_dir, cache_dir or default_cache_dir(), jobs, resume=_resumed(store, sweep, resume)
         )
-        outcome = _run(request, store, display_kind)
+        outcome = _run(request, store, display_kind, _resume_command(sweep_path, overrides))
     return _exit_code(outcome, sweep.require_coverage)
 
 
@@ -91,7 +92,9 @@ def _make_reports_dir(reports_dir: Path) -> None:
         ) from error
     if not os.access(reports_dir, os.W_OK):
         raise StableError(
-            "the reports folder is not writable", where=str(reports_dir), remedy="Name a writable folder with --reports."
+            "the reports folder is not writable",
+            where=str(reports_dir),
+            remedy="Name a writable folder with --reports.",
         )
 
 
@@ -112,7 +115,13 @@ def _resumed(store: Store, sweep: Sweep, resume: str | None) -> RunRecord | None
     return found
 
 
-def _run(request: SweepRequest, store: Store, display_kind: str | None) -> SweepOutcome:
+def _resume_command(sweep_path: Path, overrides: tuple[str, ...]) -> str:
+    """What a person types to go on, quoted for a shell."""
+    options = [word for override in overrides for word in ("--set", override)]
+    return shlex.join(["harness", "run", str(sweep_path), *options, "--resume"])
+
+
+def _run(request: SweepRequest, store: Store, display_kind: str | None, resume_command: str) -> SweepOutcome:
     from harness.display import open_display
     from harness.lab import run_sweep
     from harness.lab.interrupt import Interrupt, handle_signals
@@ -124,7 +133,7 @@ def _run(request: SweepRequest, store: Store, display_kind: str | None) -> Sweep
     def write(run_id: str, directory: Path) -> None:
         write_reports(store.view(run_id), directory)
 
-    with LeaseBook.open() as leases, open_display(display_kind) as display:
+    with LeaseBook.open() as leases, open_display(display_kind, resume_command=resume_command) as display:
 
         def say(text: str) -> None:
             display.post(_message(text))

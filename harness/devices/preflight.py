@@ -68,7 +68,10 @@ def _cores(facts: DeviceFacts) -> Finding:
     online = [core for core in facts.cores if core.online]
     if len(online) < 2:
         return Finding(
-            "warning", "cores", f"{len(online)} core: the controller shares it with what it measures", "Use two or more."
+            "warning",
+            "cores",
+            f"{len(online)} core: the controller shares it with what it measures",
+            "Use two or more.",
         )
     kinds = {(core.capacity, core.max_khz) for core in online}
     text = "all alike" if len(kinds) == 1 else f"{len(kinds)} kinds; `cores: big` takes the biggest"
@@ -77,7 +80,9 @@ def _cores(facts: DeviceFacts) -> Finding:
 
 def _governor(facts: DeviceFacts) -> Finding:
     if facts.governor is None:
-        return Finding("ok", "governor", "the kernel offers none (usual in virtual machines); the clock is timed instead")
+        return Finding(
+            "ok", "governor", "the kernel offers none (usual in virtual machines); the clock is timed instead"
+        )
     if facts.governor == "performance":
         return Finding("ok", "governor", "performance")
     return Finding(

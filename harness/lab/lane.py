@@ -100,11 +100,9 @@ class Lane:
         )
         started_at = utc_now()
         made, result = self._invoke(task)
-        record = InvocationRecord(
-            task.case.case_id, task.purpose, task.block, task.order, attempt, started_at, result
-        )
+        record = InvocationRecord(task.case.case_id, task.purpose, task.block, task.order, attempt, started_at, result)
         if result.status is not Status.INTERRUPTED:
-            # The check first: killed between the two writes, a resumed run repeats the pass instead of missing its check.
+            # The check first: killed between the writes, a resumed run repeats the pass instead of missing its check.
             if made is not None and result.status is Status.DONE:
                 self._judge_outputs(task.case, made)
             context.ledger.record(record, self._token)

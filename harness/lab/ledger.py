@@ -14,8 +14,8 @@ from harness.domain import (
     Purpose,
     ResultRow,
     Status,
-    Verdict,
     VariantFile,
+    Verdict,
 )
 from harness.lab.tasks import Task, given_up
 from harness.measure import skipped_row, summarise_case
@@ -132,9 +132,7 @@ class Ledger:
         """The row of `case` when nothing more will come."""
         entry = self._cases[case.case_id]
         if entry.refusal is None and not entry.records:
-            return skipped_row(
-                self.run_id, case, Status.INTERRUPTED, NOT_REACHED, facts=entry.facts, file=entry.file
-            )
+            return skipped_row(self.run_id, case, Status.INTERRUPTED, NOT_REACHED, facts=entry.facts, file=entry.file)
         return self.row(case)
 
     def _float_reference(self, case: Case) -> tuple[float | None, float | None]:
@@ -148,7 +146,12 @@ class Ledger:
 
 
 def _same_but_variant(one: Case, other: Case) -> bool:
-    return (one.model, one.target, one.backend, one.runtime) == (other.model, other.target, other.backend, other.runtime)
+    return (one.model, one.target, one.backend, one.runtime) == (
+        other.model,
+        other.target,
+        other.backend,
+        other.runtime,
+    )
 
 
 def _latency_ms(entry: CaseLedger) -> float | None:
@@ -169,7 +172,7 @@ def _accuracy(check: OutputsCheck | None) -> float | None:
 
 
 def counts_as_failed(row: ResultRow, require_coverage: str) -> bool:
-    """Whether a row makes the run's exit code 1: it has no number, a wrong one, or not the coverage that was required."""
+    """Whether a row makes the exit code 1: it has no number, a wrong one, or not the coverage that was required."""
     if row.status in (Status.SKIPPED, Status.UNSUPPORTED):
         return False
     if row.status is not Status.DONE or row.verdict is Verdict.WRONG_OUTPUT:

@@ -1,4 +1,4 @@
-"""Rows of a stored run made again from its records: after a crash of the controller, during a run, or by newer rules."""
+"""Rows of a stored run made again from its records: after a crash, during a run, or by newer rules."""
 
 from __future__ import annotations
 

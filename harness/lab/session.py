@@ -193,7 +193,7 @@ class _Session:
             RunStarted(
                 run.run_id,
                 run.name,
-                plan.cases,
+                tuple(self._all_cases(plan)),
                 tuple(lane.device.device_id for lane in lanes),
                 total - len(done),
                 len(done),
@@ -229,16 +229,14 @@ class _Session:
         )
         return {(file.model, file.variant): file for file in files if (file.model, file.variant) in wanted}
 
-    def _attach(
-        self, ledger: Ledger, lanes: Sequence[_Lane], files: Mapping[tuple[str, str], VariantFile]
-    ) -> None:
-        """Tie files and devices to the cases; a case without a file becomes a row with the reason, and leaves its lane."""
+    def _attach(self, ledger: Ledger, lanes: Sequence[_Lane], files: Mapping[tuple[str, str], VariantFile]) -> None:
+        """Tie files and devices to the cases; a case without a file becomes a row and leaves its lane."""
         for lane in lanes:
             for case in lane.cases:
                 ledger.attach(files, lane.facts, case)
                 file = ledger[case.case_id].file
                 if not self.interrupt.stop.is_set() and (file is None or file.status is not Status.DONE):
-                    status, reason = (file.status, file.reason) if file else (Status.FAILED, "the model was not prepared")
+                    status, reason = (file.status, file.reason) if file else (Status.FAILED, "no model file")
                     self._row(ledger.refuse(case, status, reason), case)
             lane.cases = [case for case in lane.cases if ledger[case.case_id].refusal is None]
 

@@ -31,8 +31,8 @@ class Task:
 
 
 def tasks_for(cases: Sequence[Case], measure: MeasureSettings) -> tuple[Task, ...]:
-    """All invocations for one device: outputs first (a wrong case shows early), then the interleaved timing blocks, then
-    what is slow to disturb: memory and profile."""
+    """All invocations for one device: outputs first (a wrong case shows early), the interleaved timing blocks, and last
+    memory and profile."""
     by_id = {case.case_id: case for case in cases}
     blocks = schedule(tuple(by_id), measure.blocks, measure.seed)
     timing = [

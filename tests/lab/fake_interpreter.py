@@ -6,14 +6,15 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-_SCRIPT = '''#!{python}
+_SCRIPT = """#!{python}
 import base64, json, os, random, signal, struct, sys, time
 
 BEHAVIOUR = {behaviour!r}
 LOG = {log!r}
 
 request = json.loads(sys.stdin.read())
-hello = {{"type": "hello", "protocol": 1, "python": "3.11.7", "library": "fake", "version": "1", "features": ["resolver"]}}
+hello = {{"type": "hello", "protocol": 1, "python": "3.11.7", "library": "fake", "version": "1"}}
+hello["features"] = ["resolver"]
 print(json.dumps(hello), flush=True)
 if request["purpose"] == "hello":
     sys.exit(0)
@@ -49,7 +50,7 @@ if request["purpose"] == "outputs":
     import shutil
     shutil.copy({outputs!r}, request["outputs"])
 print(json.dumps(result), flush=True)
-'''
+"""
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""Whole sweeps through the lab: real store, real leases, real processes; only the interpreter's LiteRT is a stand-in."""
+"""Whole sweeps through the lab: real store, leases and processes; only the interpreter with LiteRT is a stand-in."""
 
 import threading
 from collections.abc import Callable
@@ -116,7 +116,11 @@ def test_a_sweep_measures_every_case_and_keeps_every_invocation(bench: Bench) ->
 
 @pytest.mark.parametrize(
     ("action", "status", "words"),
-    [("crash", Status.CRASHED, "SIGSEGV"), ("garbage", Status.FAILED, "not JSON"), ("hang", Status.TIMEOUT, "no result")],
+    [
+        ("crash", Status.CRASHED, "SIGSEGV"),
+        ("garbage", Status.FAILED, "not JSON"),
+        ("hang", Status.TIMEOUT, "no result"),
+    ],
 )
 def test_what_a_child_does_is_a_row_and_the_others_go_on(bench: Bench, action: str, status: Status, words: str) -> None:
     fake = bench.interpreter(builtin__timing=action)

@@ -1,0 +1,70 @@
+"""The command line as a person uses it: a process, its output, its exit code."""
+
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+MODELS = Path(__file__).parent.parent / "data" / "models"
+WINDOWS = "min_s: 0.02, max_s: 0.2, min_iterations: 2, warmup_min_s: 0.01, warmup_max_s: 0.1, warmup_min_iterations: 1"
+
+
+@dataclass(frozen=True)
+class CommandLine:
+    """Runs `harness` in a folder of its own, with leases and cache of its own."""
+
+    folder: Path
+
+    @property
+    def environment(self) -> dict[str, str]:
+        private = {
+            "HARNESS_LEASES": str(self.folder / "leases.sqlite"),
+            "XDG_CACHE_HOME": str(self.folder / "cache"),
+            "COLUMNS": "120",
+        }
+        hidden = ("NO_COLOR", "CI", "HARNESS_DEBUG", "FORCE_COLOR")
+        root = str(Path(__file__).parent.parent.parent)
+        kept = {name: value for name, value in os.environ.items() if name not in hidden}
+        return kept | private | {"PYTHONPATH": root}
+
+    def __call__(self, *arguments: str) -> "subprocess.CompletedProcess[str]":
+        return subprocess.run(
+            [sys.executable, "-m", "harness", *arguments],
+            cwd=self.folder,
+            env=self.environment,
+            capture_output=True,
+            text=True,
+            timeout=100,
+            check=False,
+        )
+
+    def start(self, *arguments: str) -> "subprocess.Popen[str]":
+        return subprocess.Popen(
+            [sys.executable, "-m", "harness", *arguments],
+            cwd=self.folder,
+            env=self.environment,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+
+
+@pytest.fixture
+def harness(tmp_path: Path) -> CommandLine:
+    return CommandLine(tmp_path)
+
+
+@pytest.fixture
+def sweep_file(tmp_path: Path) -> Callable[..., str]:
+    def write(*, blocks: int = 3, backends: str = "[cpu]", model: str = "float32", extra: str = "") -> str:
+        shutil.copy(MODELS / f"{model}.tflite", tmp_path / "model.tflite")
+        text = f"name: small\nmodels: [{{file: model.tflite}}]\nvariants: [float32]\nbackends: {backends}\n"
+        (tmp_path / "sweep.yaml").write_text(f"{text}measure: {{blocks: {blocks}, {WINDOWS}}}\n{extra}")
+        return "sweep.yaml"
+
+    return write
