@@ -46,6 +46,7 @@ def test_equals_sign_in_the_value() -> None:
         ("measure.blocks.x=1", "--set measure.blocks.x=1: measure.blocks.x: measure.blocks is 3, which has no keys"),
         ("measure.0=1", "--set measure.0=1: measure.0: measure is no list"),
         ("measure.blocks=0", "--set measure.blocks=0: measure.blocks: 0 is too small; allowed: a whole number from 1"),
+        ("measure={blocks: 0}", "--set measure={blocks: 0}: measure.blocks: 0 is too small"),
         ("measure={blocks: 1, x: 2}", "--set measure={blocks: 1, x: 2}: measure.x: unknown key"),
         ("blocks", "--set blocks: not an override; write path=value"),
         ("=3", "--set =3: not an override"),
