@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from harness.domain import (
     Case,
@@ -137,21 +137,10 @@ class Ledger:
 
     def _float_reference(self, case: Case) -> tuple[float | None, float | None]:
         """Latency and accuracy of the float32 case beside `case`, as far as they are known."""
-        if case.variant == "float32":
+        beside = self._cases.get(replace(case, variant="float32").case_id)
+        if case.variant == "float32" or beside is None:
             return None, None
-        for entry in self._cases.values():
-            if entry.case.variant == "float32" and _same_but_variant(entry.case, case) and entry.records:
-                return _latency_ms(entry), _accuracy(entry.check)
-        return None, None
-
-
-def _same_but_variant(one: Case, other: Case) -> bool:
-    return (one.model, one.target, one.backend, one.runtime) == (
-        other.model,
-        other.target,
-        other.backend,
-        other.runtime,
-    )
+        return _latency_ms(beside), _accuracy(beside.check)
 
 
 def _latency_ms(entry: CaseLedger) -> float | None:
