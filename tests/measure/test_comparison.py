@@ -252,6 +252,22 @@ def test_two_speeds_that_both_shift_are_a_regression() -> None:
     assert outcome.verdict is Verdict.REGRESSION
 
 
+@pytest.mark.parametrize(("fast_shift", "slow_shift"), [(0.10, 0.0), (0.0, 0.10)])
+def test_two_speeds_of_which_one_shifts_are_no_verdict(fast_shift: float, slow_shift: float) -> None:
+    rng = np.random.default_rng(2)
+    slow = rng.permutation(30) < (9 if fast_shift else 21)  # the mode that shifts has most of the invocations
+    base = 0.25 * slow + rng.normal(0.0, 0.004, 30)
+    candidate = base + np.where(slow, slow_shift, fast_shift) + rng.normal(0.0, 0.004, 30)
+    arm_a, arm_b = (
+        tuple(BlockMedian(block, (block + arm) % 2, math.exp(value)) for block, value in enumerate(logs))
+        for arm, logs in enumerate((base, candidate))
+    )
+    outcome = compare_blocks(arm_a, arm_b)
+    assert outcome.p < 0.0025
+    assert outcome.ratio > 1.02
+    assert outcome.verdict is Verdict.INCONCLUSIVE
+
+
 def test_more_suspect_blocks_than_trimming_tolerates_give_no_verdict() -> None:
     arm_a, arm_b = arms(noise(20, 0.05))
     few = tuple(replace(entry, suspect=entry.block < 4) for entry in arm_b)
