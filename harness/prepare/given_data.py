@@ -91,7 +91,10 @@ def _load(path: Path, key: str) -> Any:
     """The array `key` of an .npz, or the array of an .npy. Pickled objects are refused."""
     try:
         loaded = np.load(path.expanduser(), allow_pickle=False)
-        return loaded[key] if isinstance(loaded, np.lib.npyio.NpzFile) else loaded
+        if not isinstance(loaded, np.lib.npyio.NpzFile):
+            return loaded
+        with loaded:
+            return loaded[key]
     except KeyError as error:
         raise RecipeError(f"the file has no array {key!r}", where=str(path)) from error
     except (OSError, ValueError, EOFError) as error:

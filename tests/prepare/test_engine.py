@@ -262,3 +262,35 @@ def test_two_processes_at_once_convert_once(fake_worker: Make, run: Run, ref: Mo
     rows = run(worker, [ref, ref], ["float32", "int8"])
     assert {row.status for row in rows} == {Status.DONE}
     assert sum("source" in call for call in worker.calls) == 1
+
+
+def test_a_float_tflite_file_needs_neither_tensorflow_nor_the_quantizer(
+    fake_worker: Make, run: Run, tmp_path: Path
+) -> None:
+    from harness.prepare.converters import Toolbox
+
+    path = tmp_path / "given.tflite"
+    path.write_bytes(b"\x1c\x00\x00\x00TFL3" + bytes(64))
+    refs = [ModelRef("given", file=str(path))]
+    rows = run(fake_worker({}), refs, ["float32", "int8"], tools=Toolbox({"ai-edge-litert": "2.3.0"}))
+    assert (rows[0].status, rows[0].converter) == (Status.DONE, "given file")
+    assert rows[1].status is Status.FAILED
+    assert rows[1].reason.startswith("ai-edge-quantizer is not installed. pip install")
+    without = run(fake_worker({}), refs, ["float32"], tools=Toolbox({}))[0]
+    assert without.reason == "ai-edge-litert is not installed. pip install 'on-device-benchmark-harness[litert]'"
+
+
+def test_the_converter_can_be_chosen(fake_worker: Make, run: Run, ref: ModelRef) -> None:
+    chosen = ModelRef("net", file=ref.file, options=(("converter.int8", "ai-edge-quantizer"),))
+    rows = {row.variant: row.converter for row in run(fake_worker({}), [chosen])}
+    assert rows["int8"] == "ai-edge-quantizer 0.10.0"
+    assert rows["full_integer"] == "tensorflow 2.21.0"
+    everywhere = ModelRef("net", file=ref.file, options=(("converter", "tensorflow"),))
+    assert {row.converter for row in run(fake_worker({}), [everywhere])} == {"tensorflow 2.21.0"}
+
+
+def test_with_more_cores_than_models_tensorflow_works_twice(fake_worker: Make, run: Run, ref: ModelRef) -> None:
+    worker = fake_worker({})
+    rows = run(worker, [ref], ["full_integer", "int8"], jobs=4)
+    assert {row.status for row in rows} == {Status.DONE}
+    assert ["convert int8", "check int8"] in worker.calls
