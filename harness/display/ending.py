@@ -16,6 +16,7 @@ from harness.display.marks import mark_named, mark_of
 from harness.display.state import DashboardState
 from harness.display.table import results_table
 from harness.display.text import clean
+from harness.domain import ResultRow
 from harness.units import format_duration
 
 MAX_ROWS = 200
@@ -45,6 +46,9 @@ def ending(state: DashboardState, width: int, resume_command: str) -> Iterator[R
     if state.end is not None and state.end.report_dir:
         yield ""
         yield from _reports(Path(clean(state.end.report_dir)))
+    if rows:
+        yield ""
+        yield from _to_take_away(rows)
     if state.end is None or state.end.state != "finished":
         yield ""
         yield _how_to_resume(state, resume_command)
@@ -95,6 +99,14 @@ def _reports(directory: Path) -> Iterator[Text]:
     yield Text("Reports", style="bold")
     for path in present or [directory]:
         yield Text(f"  {path}", overflow="fold")
+
+
+def _to_take_away(rows: tuple[ResultRow, ...]) -> Iterator[RenderableType]:
+    from harness.report import takeaways
+
+    yield Text("To take away", style="bold")
+    for sentence in takeaways(rows):
+        yield Padding(Text(clean(sentence)), (0, 0, 0, 2), expand=False)
 
 
 def _how_to_resume(state: DashboardState, resume_command: str) -> Text:

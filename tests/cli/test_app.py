@@ -1,7 +1,7 @@
 import pytest
 
 from harness.cli.app import COMMANDS
-from tests.cli.conftest import CommandLine
+from tests.cli.command_line import CommandLine
 
 
 @pytest.mark.parametrize("name", sorted(COMMANDS))

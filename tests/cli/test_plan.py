@@ -2,7 +2,7 @@ import json
 from collections.abc import Callable
 from pathlib import Path
 
-from tests.cli.conftest import CommandLine
+from tests.cli.command_line import CommandLine
 
 SweepFile = Callable[..., str]
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.cli.conftest import CommandLine
+from tests.cli.command_line import CommandLine
 
 pytest.importorskip("ai_edge_litert")
 SweepFile = Callable[..., str]
