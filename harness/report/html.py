@@ -34,6 +34,7 @@ from harness.units import format_duration
 
 FINDINGS_SHOWN = 60
 CASES_NAMED = 12
+ALSO_SHOWN = 6
 _SAID = ("Fastest", "Not to be believed", "How sure")
 
 
@@ -128,8 +129,9 @@ def _results(view: RunView) -> dict[str, Any]:
             "outcome": one.outcome,
             "glyph": table.GLYPHS.get(one.outcome, "!"),
             "word": WORDS[one.outcome],
-            "reasons": one.reasons or MEANINGS.get(one.outcome, "No reason was given."),
+            "reasons": one.reason or MEANINGS.get(one.outcome, "No reason was given."),
             "remedy": one.remedy,
+            "also": [f"{reason} ({count} of {len(one.rows)})" for reason, count in one.also[:ALSO_SHOWN]],
             "cases": [(anchors[row.case_id], labels.full(row)) for row in one.rows[:CASES_NAMED]],
             "more": max(0, len(one.rows) - CASES_NAMED),
         }

@@ -88,10 +88,12 @@ def _attention(rows: Sequence[ResultRow], labels: Labels) -> Iterator[str]:
     for finding in groups[:FINDINGS_SHOWN]:
         named, more = finding.rows[:5], len(finding.rows) - 5
         shown = ", ".join(map(labels.full, named)) + (f" and {more} more" if more > 0 else "")
-        why = clip(finding.reasons, 300) or MEANINGS.get(finding.outcome, "no reason was given")
+        why = clip(finding.reason, 300) or MEANINGS.get(finding.outcome, "no reason was given")
         yield f"- **{WORDS[finding.outcome]}**, {escape(clip(shown, 500))}: {escape(why)}"
+        for reason, count in finding.also[:5]:
+            yield f"  - also {escape(clip(reason, 300))} ({count} of {len(finding.rows)})"
         if finding.remedy:
-            yield f"  - {escape(clip(finding.remedy, 300))}"
+            yield f"  - to do: {escape(clip(finding.remedy, 300))}"
     if len(groups) > FINDINGS_SHOWN:
         yield f"- {plural(len(groups) - FINDINGS_SHOWN, 'more finding')} in `report.html`"
     yield ""

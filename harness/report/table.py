@@ -18,6 +18,7 @@ from harness.report.wording import (
     outcome,
     percent,
     score,
+    shortened,
 )
 from harness.units import format_latency
 
@@ -45,7 +46,7 @@ class Column:
 
 @dataclass(frozen=True)
 class Line:
-    """One row as text, with its reasons where it cannot be quoted.
+    """One row as text, with its worst reason where it cannot be quoted.
 
     `bar_pct` is the latency's share of the slowest quotable one of the same model, at most 100.
     """
@@ -120,7 +121,7 @@ def _line(
         name,
         GLYPHS.get(name, "!"),
         words[name],
-        "" if is_trusted(row) else row.reasons,
+        "" if is_trusted(row) else shortened(row.reasons),
         cells,
         bar_pct,
         is_trusted(row),

@@ -79,9 +79,20 @@ def visible(text: str) -> str:
     return text if text.isprintable() else _INVISIBLE.sub("\ufffd", text)
 
 
+def split_reasons(reasons: str) -> list[str]:
+    """The reasons of a row, the worst first, as `harness.measure` joins them."""
+    return reasons.split("; ")
+
+
 def leading(reasons: str) -> str:
-    """The worst of a row's reasons, which `harness.measure` puts first."""
-    return reasons.split("; ")[0]
+    """The worst of a row's reasons."""
+    return split_reasons(reasons)[0]
+
+
+def shortened(reasons: str) -> str:
+    """The worst of a row's reasons and how many others there are."""
+    others = len(split_reasons(reasons)) - 1
+    return f"{leading(reasons)}; and {others} more" if others > 0 else reasons
 
 
 def merged(texts: Sequence[str]) -> str:
@@ -94,7 +105,8 @@ def merged(texts: Sequence[str]) -> str:
     for column in zip(*found, strict=True):
         low, high = min(column, key=float), max(column, key=float)
         ranges.append(low if float(low) == float(high) else f"{low} to {high}")
-    return "".join(part + figure for part, figure in zip(first, [*ranges, ""], strict=True))
+    text = "".join(part + figure for part, figure in zip(first, [*ranges, ""], strict=True))
+    return re.sub(r"\b(up to|at most) [0-9.]+ to (?=[0-9])", r"\1 ", text)
 
 
 def skeleton(text: str) -> str:

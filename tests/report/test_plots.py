@@ -14,7 +14,7 @@ from markupsafe import Markup
 from harness.domain import RunView, Verdict
 from harness.report.plots.latency import PANELS_SHOWN, steadiness
 from harness.report.plots.series import Series
-from harness.report.plots.svg import Axis, element, log_axis, marker, shapes
+from harness.report.plots.svg import Axis, element, fraction_axis, log_axis, marker, shapes
 from harness.report.plots.trace import SEGMENTS_SHOWN, traces
 from harness.report.plots.tradeoff import quality, tradeoffs
 from harness.report.plots.variants import variant_charts
@@ -206,3 +206,11 @@ def test_equal_latencies_and_scores_can_be_drawn() -> None:
     rows = [row(case_id=str(index), accuracy_metric="top1", accuracy=1.0, latency_p50_ms=2.0) for index in range(4)]
     assert len(_drawn(tradeoffs(rows, {}, Series.of(rows))[0])) == 4
     assert not math.isnan(log_axis([2.0], 0, 1).at(2.0))
+
+
+@given(st.lists(st.floats(0, 1), min_size=1, max_size=5))
+def test_an_axis_of_fractions_never_promises_more_than_all(values: list[float]) -> None:
+    axis = fraction_axis(values, 0, 100)
+    assert axis.low <= min(values)
+    assert max(values) <= axis.high
+    assert max(axis.ticks(), default=0.0) <= 1.0 + 1e-9

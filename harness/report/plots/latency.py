@@ -52,9 +52,11 @@ def _limit_pct(found: Sequence[Distribution]) -> float:
 
 
 def _reach_pct(found: Distribution) -> float:
+    """How far the medians and the ends of a typical stroke lie from the middle: a single bad invocation is clipped."""
     middle_ms = _middle_ms(found)
-    ends_ms = [end_ms for spread in found.spreads for end_ms in (spread.p10_ms, spread.p90_ms)]
-    return 100 * max(abs(end_ms / middle_ms - 1) for end_ms in ends_ms)
+    medians = [abs(spread.p50_ms / middle_ms - 1) for spread in found.spreads]
+    ends = [max(1 - spread.p10_ms / middle_ms, spread.p90_ms / middle_ms - 1) for spread in found.spreads]
+    return 100 * max(*medians, statistics.median(ends))
 
 
 def _middle_ms(found: Distribution) -> float:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from markupsafe import Markup, escape
 
@@ -99,6 +99,13 @@ def linear_axis(values: Sequence[float], start: float, end: float, least_span: f
     low, high = min(values), max(values)
     pad = max((high - low) * margin, (least_span - (high - low)) / 2)
     return Axis(low - pad, high + pad, start, end)
+
+
+def fraction_axis(values: Sequence[float], start: float, end: float, margin: float = 0.12) -> Axis:
+    """A linear axis around fractions in [0, 1] that spans two hundredths or more and ends just above 1 at most."""
+    axis = linear_axis(values, start, end, 0.02, margin)
+    over = axis.high - (1.0 + 0.05 * (axis.high - axis.low))
+    return replace(axis, low=axis.low - over, high=axis.high - over) if over > 0 else axis
 
 
 def _linear_ticks(low: float, high: float, count: int) -> list[float]:

@@ -19,6 +19,7 @@ from harness.report.plots.svg import (
     canvas,
     compact,
     element,
+    fraction_axis,
     join,
     linear_axis,
     log_axis,
@@ -120,8 +121,9 @@ class _Plot:
         """Quality, better at the top."""
         values = [value for _, value in self.points]
         if self.what.higher:
-            span = 0.02 if is_fraction(self.what.kind) else 0.02 * max(1e-9, *map(abs, values))
-            return linear_axis(values, BOTTOM, TOP, span)
+            if is_fraction(self.what.kind):
+                return fraction_axis(values, BOTTOM, TOP)
+            return linear_axis(values, BOTTOM, TOP, 0.02 * max(1e-9, *map(abs, values)))
         positive = [value for value in values if value > 0] or [1.0]
         floor = min(positive) / (3 if min(values) <= 0 else 1)
         return log_axis([floor, *positive], TOP, BOTTOM, 1.6)

@@ -13,7 +13,19 @@ from markupsafe import Markup
 
 from harness.domain import VARIANTS, ResultRow
 from harness.report.plots.series import Series, by_model, panel
-from harness.report.plots.svg import EMPTY, Axis, canvas, element, join, linear_axis, log_axis, marker, rules, text
+from harness.report.plots.svg import (
+    EMPTY,
+    Axis,
+    canvas,
+    element,
+    fraction_axis,
+    join,
+    linear_axis,
+    log_axis,
+    marker,
+    rules,
+    text,
+)
 from harness.report.plots.tradeoff import quality
 from harness.report.wording import WORDS, clip, is_fraction, is_trusted, number, outcome
 from harness.units import format_latency
@@ -69,9 +81,10 @@ def _qualities(rows: Sequence[ResultRow], order: Sequence[str], series: Series) 
     if not points or what.kind == "size":
         return EMPTY
     values = [value for _, value in points]
-    if what.higher:
-        span = 0.02 if is_fraction(what.kind) else 0.02 * max(1e-9, max(map(abs, values)))
-        axis = linear_axis(values, LEFT, RIGHT, span, 0.06)
+    if is_fraction(what.kind):
+        axis = fraction_axis(values, LEFT, RIGHT, 0.06)
+    elif what.higher:
+        axis = linear_axis(values, LEFT, RIGHT, 0.02 * max(1e-9, *map(abs, values)), 0.06)
     else:
         axis = log_axis([value for value in values if value > 0] or [1.0], LEFT, RIGHT)
     parts = [_dot(row, value, axis, order, series, "") for row, value in points]
