@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from enum import Enum
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -185,7 +185,8 @@ class Case:
     @cached_property
     def case_id(self) -> str:
         """Stable across runs: the hash of what the case is, not of when it ran."""
-        return content_id(asdict(self))
+        parts = {name: vars(part) for name, part in vars(self).items() if name != "variant" and name != "case_id"}
+        return content_id({**parts, "variant": self.variant})
 
     @property
     def label(self) -> str:
