@@ -65,13 +65,13 @@ def metrics_of(row: ResultRow) -> Iterator[Metric]:
             yield Metric(name, stat, float(value), unit, direction, n)
 
 
-def series_key(row: ResultRow, case: Case, facts: DeviceFacts | None) -> str:
-    """16 hex digits that agree for rows of any runs that may be compared with each other.
+def series_key(row: ResultRow, case: Case, facts: DeviceFacts | None) -> int:
+    """A number of 63 bits that agrees for rows of any runs that may be compared with each other.
 
     In it: model file, variant, device model, SoC and OS build, runtime and its version, backend with all its options,
     threads and cores. Not in it: the single device, the run, the protocol.
     """
-    return content_id(
+    digest = content_id(
         {
             "model": row.model_sha256 or row.model,
             "variant": row.variant,
@@ -84,3 +84,4 @@ def series_key(row: ResultRow, case: Case, facts: DeviceFacts | None) -> str:
         },
         16,
     )
+    return int(digest, 16) >> 1

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from sqlalchemy import Connection, delete, insert, select
+from sqlalchemy import ColumnElement, Connection, FromClause, Select, and_, delete, exists, func, insert, select
 
 from harness.domain import Case, DeviceFacts, ResultRow
 from harness.errors import StoreError
@@ -22,15 +23,11 @@ _CHUNK = 500  # SQLite before 3.32 takes 999 bound values in one statement
 
 @dataclass(frozen=True)
 class MetricPairs:
-    """One figure of two runs, pair by pair; every array has shape (n,), n >= 0.
+    """One figure of two runs, pair by pair: `case_a` and `case_b` are the case ids, `a` and `b` the values (float64,
+    shape (n,), n >= 0) in the unit of the metric."""
 
-    `series_key` (str) says what was measured, `case_a` and `case_b` (str) are the case ids, `a` and `b` (float64) the
-    values in the unit of the metric.
-    """
-
-    series_key: NDArray[np.str_]
-    case_a: NDArray[np.str_]
-    case_b: NDArray[np.str_]
+    case_a: tuple[str, ...]
+    case_b: tuple[str, ...]
     a: NDArray[np.float64]
     b: NDArray[np.float64]
 
@@ -71,7 +68,7 @@ def _put_rows_of_run(connection: Connection, run_id: str, rows: Sequence[ResultR
         }
         verdict = None if row.verdict is None else row.verdict.value
         row_values.append({**shared, "status": row.status.value, "verdict": verdict, "row_json": to_json(row)})
-        metric_values += [{**shared, **asdict(one)} for one in metrics_of(row)]
+        metric_values += [{**shared, "case_id": row.case_id, **vars(one)} for one in metrics_of(row)]
     _forget(connection, [place.number for place in places.values()])
     connection.execute(insert(result_row), row_values)
     if metric_values:
@@ -125,50 +122,57 @@ def rows_of(connection: Connection, run_id: str) -> tuple[ResultRow, ...]:
 
 
 def pairs_of(connection: Connection, run_a: str, run_b: str, name: str, stat: str) -> MetricPairs:
-    """The values of one metric in two runs, paired where both measured the same thing.
+    """The values of one metric in two runs, paired where both measured the same thing, in the order of the series key.
 
-    Where a run has several cases with the same series key (two phones of one model), equal case ids go together; what
-    is then still ambiguous is left out.
+    Equal case ids of one series go together. Other cases of one series (a phone that was replaced by its twin) are
+    paired at the end when they are the only ones left of it on both sides; which belongs to which is otherwise unknown.
     """
     left, right = metric.alias("a"), metric.alias("b")
-    query = (
-        select(left.c.series_key, left.c.case_number, right.c.case_number, left.c.value, right.c.value)
-        .join_from(left, right, left.c.series_key == right.c.series_key)
-        .where(left.c.run_number == run_number(connection, run_a), left.c.name == name, left.c.stat == stat)
-        .where(right.c.run_number == run_number(connection, run_b), right.c.name == name, right.c.stat == stat)
-        .order_by(left.c.series_key, left.c.case_number, right.c.case_number)
+    in_left = _of_run(left, run_number(connection, run_a), name, stat)
+    in_right = _of_run(right, run_number(connection, run_b), name, stat)
+    same = and_(left.c.series_key == right.c.series_key, left.c.case_id == right.c.case_id)
+    query = select(left.c.case_id, left.c.value, right.c.value).join_from(left, right, same).where(in_left, in_right)
+    cases, values_a, values_b = _columns(connection, query.order_by(left.c.series_key, left.c.case_id))
+    lonely_a = _lonely(connection, left, in_left, ~exists().where(in_right, same), len(cases))
+    lonely_b = _lonely(connection, right, in_right, ~exists().where(in_left, same), len(cases))
+    keys = [key for key in lonely_a if key in lonely_b]
+    return MetricPairs(
+        (*cases, *(lonely_a[key][0] for key in keys)),
+        (*cases, *(lonely_b[key][0] for key in keys)),
+        np.array((*values_a, *(lonely_a[key][1] for key in keys)), np.float64),
+        np.array((*values_b, *(lonely_b[key][1] for key in keys)), np.float64),
     )
-    found = [tuple(row) for row in connection.execute(query)]
-    keys, cases_a, cases_b, values_a, values_b = zip(*found, strict=True) if found else ((), (), (), (), ())
-    ids = _case_ids(connection, run_a) | _case_ids(connection, run_b)
-    pairs = MetricPairs(
-        np.array(keys, np.str_),
-        np.array([ids[number] for number in cases_a], np.str_),
-        np.array([ids[number] for number in cases_b], np.str_),
-        np.array(values_a, np.float64),
-        np.array(values_b, np.float64),
-    )
-    return _unambiguous(pairs) if len(set(keys)) < len(keys) else pairs
 
 
-def _case_ids(connection: Connection, run_id: str) -> dict[int, str]:
-    query = select(bench_case.c.number, bench_case.c.case_id).where(
-        bench_case.c.run_number == run_number(connection, run_id)
-    )
-    return {row.number: row.case_id for row in connection.execute(query)}
+def _columns(connection: Connection, query: Select[Any]) -> tuple[list[str], list[float], list[float]]:
+    """The columns case id, a, b of a query, fetched in parts: 100,000 rows at once keep the garbage collector busy."""
+    cases: list[str] = []
+    values_a: list[float] = []
+    values_b: list[float] = []
+    parts: Any = connection.execute(query).partitions(1000)
+    for part in parts:
+        for case_id, value_a, value_b in part:
+            cases.append(case_id)
+            values_a.append(value_a)
+            values_b.append(value_b)
+    return cases, values_a, values_b
 
 
-def _unambiguous(pairs: MetricPairs) -> MetricPairs:
-    """Keep pairs of equal case ids, and of the others those whose cases occur in no second pair."""
-    same = pairs.case_a == pairs.case_b
-    settled = set(pairs.case_a[same])
-    rest = [
-        index
-        for index in np.flatnonzero(~same)
-        if pairs.case_a[index] not in settled and pairs.case_b[index] not in settled
-    ]
-    often_a = Counter(pairs.case_a[index] for index in rest)
-    often_b = Counter(pairs.case_b[index] for index in rest)
-    alone = [index for index in rest if often_a[pairs.case_a[index]] == 1 and often_b[pairs.case_b[index]] == 1]
-    kept = np.sort(np.concatenate([np.flatnonzero(same), np.array(alone, np.intp)]))
-    return MetricPairs(pairs.series_key[kept], pairs.case_a[kept], pairs.case_b[kept], pairs.a[kept], pairs.b[kept])
+def _of_run(table: FromClause, number: int, name: str, stat: str) -> ColumnElement[bool]:
+    return and_(table.c.run_number == number, table.c.name == name, table.c.stat == stat)
+
+
+def _lonely(
+    connection: Connection,
+    table: FromClause,
+    in_run: ColumnElement[bool],
+    unpaired: ColumnElement[bool],
+    paired: int,
+) -> dict[int, tuple[str, float]]:
+    """Case id and value by series key, of the series that have exactly one unpaired case in a run."""
+    if connection.execute(select(func.count()).select_from(table).where(in_run)).scalar() == paired:
+        return {}
+    query = select(table.c.series_key, table.c.case_id, table.c.value).where(in_run, unpaired)
+    found = connection.execute(query.order_by(table.c.series_key)).all()
+    often = Counter(key for key, _, _ in found)
+    return {key: (case_id, value) for key, case_id, value in found if often[key] == 1}

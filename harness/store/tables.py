@@ -119,7 +119,7 @@ result_row = Table(
     metadata,
     Column("case_number", ForeignKey("bench_case.number"), primary_key=True),
     Column("run_number", ForeignKey("run.number"), nullable=False),
-    Column("series_key", String(32), nullable=False),
+    Column("series_key", BigInteger, nullable=False),
     Column("status", String(16), nullable=False),
     Column("verdict", String(16)),
     Column("row_json", Text, nullable=False),
@@ -132,14 +132,15 @@ metric = Table(
     Column("case_number", ForeignKey("bench_case.number"), primary_key=True),
     Column("name", String(64), primary_key=True),
     Column("stat", String(64), primary_key=True),
+    Column("case_id", String(64), nullable=False),
     Column("run_number", ForeignKey("run.number"), nullable=False),
-    Column("series_key", String(32), nullable=False),
+    Column("series_key", BigInteger, nullable=False),
     Column("value", Double, nullable=False),
     Column("unit", String(16), nullable=False),
     Column("direction", String(8), nullable=False),
     Column("n", Integer, nullable=False),
     # Wide enough to answer a comparison from the index alone.
-    Index("ix_metric_comparison", "run_number", "name", "stat", "series_key", "case_number", "value"),
+    Index("ix_metric_comparison", "run_number", "name", "stat", "series_key", "case_id", "value"),
     Index(None, "series_key", "run_number"),
 )
 

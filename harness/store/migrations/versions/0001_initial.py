@@ -126,7 +126,7 @@ def _results() -> None:
         "result_row",
         sa.Column("case_number", sa.Integer(), nullable=False),
         sa.Column("run_number", sa.Integer(), nullable=False),
-        sa.Column("series_key", sa.String(32), nullable=False),
+        sa.Column("series_key", sa.BigInteger(), nullable=False),
         sa.Column("status", sa.String(16), nullable=False),
         sa.Column("verdict", sa.String(16)),
         sa.Column("row_json", sa.Text(), nullable=False),
@@ -140,8 +140,9 @@ def _results() -> None:
         sa.Column("case_number", sa.Integer(), nullable=False),
         sa.Column("name", sa.String(64), nullable=False),
         sa.Column("stat", sa.String(64), nullable=False),
+        sa.Column("case_id", sa.String(64), nullable=False),
         sa.Column("run_number", sa.Integer(), nullable=False),
-        sa.Column("series_key", sa.String(32), nullable=False),
+        sa.Column("series_key", sa.BigInteger(), nullable=False),
         sa.Column("value", sa.Double(), nullable=False),
         sa.Column("unit", sa.String(16), nullable=False),
         sa.Column("direction", sa.String(8), nullable=False),
@@ -150,7 +151,5 @@ def _results() -> None:
         sa.ForeignKeyConstraint(["case_number"], ["bench_case.number"], name="fk_metric_case_number_bench_case"),
         sa.ForeignKeyConstraint(["run_number"], ["run.number"], name="fk_metric_run_number_run"),
     )
-    op.create_index(
-        "ix_metric_comparison", "metric", ["run_number", "name", "stat", "series_key", "case_number", "value"]
-    )
+    op.create_index("ix_metric_comparison", "metric", ["run_number", "name", "stat", "series_key", "case_id", "value"])
     op.create_index("ix_metric_series_key_run_number", "metric", ["series_key", "run_number"])
