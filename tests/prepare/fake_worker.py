@@ -1,7 +1,8 @@
 """A worker at the wire: speaks the worker's protocol without TensorFlow, and misbehaves where a plan says so.
 
 Called as ``python fake_worker.py PLAN REQUEST EVENTS PARENT``. The plan is a JSON object from step name to what
-happens: ``crash``, ``crash_if_not_first``, ``hang``, ``garbage``, ``fail``, ``unsupported``, ``exit``, ``wrong``.
+happens: ``crash``, ``crash_if_not_first``, ``hang``, ``garbage``, ``fail``, ``unsupported``, ``exit``, ``wrong``,
+``anew``.
 """
 
 from __future__ import annotations
@@ -78,7 +79,7 @@ def value(step: dict[str, Any], what: str) -> dict[str, Any]:
     if step["action"] == "source":
         folder = Path(arguments["folder"])
         (folder / "calibration.npy").write_bytes(b"calibration")
-        (folder / "check.npz").write_bytes(b"check")
+        (folder / "check.npz").write_bytes(os.urandom(8) if what == "anew" else b"check")
         (folder / "saved_model").mkdir(exist_ok=True)
         (folder / "saved_model" / "saved_model.pb").write_bytes(b"graph")
         return {"weights": "random", "task": None, "notes": [], "variant": "float32"}

@@ -127,6 +127,15 @@ def test_a_damaged_source_is_built_again(fake_worker: Make, run: Run, ref: Model
     assert graph.read_bytes() == b"graph"
 
 
+def test_a_source_trained_anew_makes_its_variants_stale(fake_worker: Make, run: Run, ref: ModelRef) -> None:
+    worker = fake_worker({"source": "anew"})
+    check = Path(run(worker, [ref], ["float32"])[0].check_path or "")
+    check.write_bytes(b"another")
+    variants = len(list((check.parents[2] / "variants").iterdir()))
+    assert not run(worker, [ref], ["float32"])[0].cached
+    assert len(list((check.parents[2] / "variants").iterdir())) == variants + 1
+
+
 @pytest.mark.parametrize(
     ("plan", "status", "reason"),
     [
