@@ -1,6 +1,6 @@
 """The words all rooms share: frozen values without I/O.
 
-A *case* is one model variant on one target with one backend and runtime. A case is measured by *invocations*: one process
+A *case* is one model variant on one target with one backend and runtime. It is measured by *invocations*, one process
 each. Everything that is known about an invocation is in `InvocationResult`; everything a reader sees of a case is in
 `ResultRow`, made from its invocations by `harness.measure`.
 """
@@ -55,7 +55,7 @@ class Verdict(str, Enum):
 
 
 class Purpose(str, Enum):
-    """What one invocation is for. Timing, memory and profile never share a process (invariant 10)."""
+    """What one invocation is for. Timing, memory and profile never share a process."""
 
     OUTPUTS = "outputs"
     TIMING = "timing"
@@ -67,7 +67,7 @@ class Purpose(str, Enum):
 
 
 def canonical_json(value: Any) -> str:
-    """JSON text with sorted keys and no spaces: equal values give equal text, so it can be hashed."""
+    """JSON with sorted keys and no spaces: equal values give equal text, so it can be hashed."""
     return json.dumps(value, sort_keys=True, separators=(",", ":"), default=str)
 
 
@@ -81,7 +81,7 @@ def content_id(value: Any, length: int = 12) -> str:
 
 @dataclass(frozen=True)
 class ModelRef:
-    """A model as the sweep names it: a recipe by name, or a file (`.tflite`, `.keras`, SavedModel directory, recipe `.py`).
+    """A model as the sweep names it: a recipe, or a file (`.tflite`, `.keras`, SavedModel directory, recipe `.py`).
 
     `options` go to the recipe (for example ``(("weights", "/data/mobilenet.keras"),)``).
     """
@@ -93,7 +93,7 @@ class ModelRef:
 
 @dataclass(frozen=True)
 class Target:
-    """Where to run. `selector` narrows the choice: ``(("serial", "0123"),)`` for adb, ``(("device", "usb:0"),)``."""
+    """Where to run. `selector` narrows the choice, such as ``(("serial", "0123"),)``."""
 
     kind: str = "host"
     selector: tuple[tuple[str, str], ...] = ()
@@ -108,8 +108,8 @@ class Target:
 class Backend:
     """Which delegate computes, on which cores. `cores` is a class name or explicit indices.
 
-    On the CPU `xnnpack` chooses between the XNNPACK delegate and the built-in kernels; `kernels` is ``reference`` to ask
-    for the runtime's reference kernels (a diagnosis: they are slow on purpose).
+    On the CPU `xnnpack` chooses between the XNNPACK delegate and the built-in kernels; `kernels` is ``reference`` to
+    ask for the runtime's reference kernels (a diagnosis: they are slow on purpose).
     """
 
     kind: str = "cpu"
@@ -226,9 +226,9 @@ class OutputError:
 
 @dataclass(frozen=True)
 class VariantFile:
-    """One variant of one model after preparation; a failed conversion has `status` FAILED, a reason, and no path.
+    """One variant of one model after preparation; a failed conversion has its status, a reason, and no path.
 
-    `check_path` is an .npz with float32 ``inputs`` (n, *shape without batch) and ``outputs`` of the source model on them.
+    `check_path` is an .npz with float32 ``inputs`` (n, *shape without batch) and ``outputs`` of the source model.
     `data_path` is an .npz with the held-out test split: float32 ``inputs`` and int64 ``labels``; None without a task.
     """
 
@@ -369,8 +369,8 @@ class Evidence:
 class InvocationResult:
     """What came back from one process. Arrays are int64 nanoseconds in order of time; empty unless TIMING.
 
-    `timed` says what a sample holds: ``call+read`` (the outputs were read on the CPU inside the sample), or ``call`` when
-    the backend is proven synchronous.
+    `timed` says what a sample holds: ``call+read`` (the outputs were read on the CPU inside the sample), or ``call``
+    when the backend is proven synchronous.
     """
 
     status: Status
@@ -419,8 +419,8 @@ class AccuracyResult:
 class OutputsCheck:
     """What the outputs pass of one case showed, on the device and delegate that was timed.
 
-    `reference` is the distance to the source model's float outputs on the check inputs; `finite` is False when an output
-    was NaN or infinite.
+    `reference` is the distance to the source model's float outputs on the check inputs; `finite` is False when an
+    output was NaN or infinite.
     """
 
     reference: OutputError | None = None
