@@ -373,3 +373,10 @@ def test_better_outputs_are_never_judged_worse(snr_db: float, variant: str) -> N
     better = verdict(evidence_of(case(variant), RUNS, check=OutputsCheck(error(snr_db + 1.0)))) is Verdict.WRONG_OUTPUT
     assert wrong or not better
     assert wrong == (snr_db < snr_floor_db(case(variant))) or abs(snr_db - snr_floor_db(case(variant))) < 1e-6
+
+
+def test_missing_evidence_does_not_hide_what_is_known() -> None:
+    runs = spoil(timings(), 8, clock_end_ghz=2.0)
+    judgement = judge(evidence_of(case(), runs, coverage=None))
+    assert judgement.verdict is Verdict.THROTTLED
+    assert "how many nodes" in judgement.reasons[1]

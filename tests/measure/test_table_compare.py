@@ -28,6 +28,8 @@ def test_overlapping_or_missing_intervals_do_not_stand_out() -> None:
         interval_b_ms=([10.9, 10.8, math.nan], [11.1, 11.9, math.nan]),
     )
     assert outcome.apart.tolist() == [True, False, False]
+    faster = compare_tables([10.0], [9.0], interval_a_ms=([9.9], [10.1]), interval_b_ms=([8.9], [9.1]))
+    assert faster.apart.tolist() == [True]
 
 
 def test_tables_that_do_not_match_are_refused() -> None:
