@@ -299,7 +299,7 @@ class DeviceFacts:
 
 @dataclass(frozen=True)
 class InvocationRequest:
-    """Everything one process needs. For OUTPUTS `inputs_path` (.npy float32, (n, *shape)) and `outputs_path` are set."""
+    """Everything one process needs. OUTPUTS also has `inputs_path` (.npy, float32 (n, *shape)) and `outputs_path`."""
 
     purpose: Purpose
     model_path: str

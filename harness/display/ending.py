@@ -11,12 +11,13 @@ from rich.padding import Padding
 from rich.text import Text
 
 from harness.display import eta
-from harness.display.findings import Finding, findings
+from harness.display.labels import row_label
 from harness.display.marks import mark_named, mark_of
 from harness.display.state import DashboardState
 from harness.display.table import results_table
 from harness.display.text import clean
 from harness.domain import ResultRow
+from harness.report.findings import Finding, findings
 from harness.units import format_duration
 
 MAX_ROWS = 200
@@ -42,7 +43,7 @@ def ending(state: DashboardState, width: int, resume_command: str) -> Iterator[R
     yield ""
     yield _outcome(state)
     if rows:
-        yield from _what_to_look_at(findings(rows))
+        yield from _what_to_look_at(rows)
     if state.end is not None and state.end.report_dir:
         yield ""
         yield from _reports(Path(clean(state.end.report_dir)))
@@ -70,28 +71,31 @@ def _outcome(state: DashboardState) -> Text:
     return line
 
 
-def _what_to_look_at(found: tuple[Finding, ...]) -> Iterator[RenderableType]:
+def _what_to_look_at(rows: tuple[ResultRow, ...]) -> Iterator[RenderableType]:
+    found = findings(rows)
     if not found:
         return
+    several_devices = len({row.device or row.target for row in rows}) > 1
     yield ""
     yield Text("What to look at", style="bold")
     for finding in found:
-        yield from _finding_lines(finding)
+        yield from _finding_lines(finding, several_devices)
 
 
-def _finding_lines(finding: Finding) -> Iterator[RenderableType]:
-    head = Text(finding.mark.text, style=finding.mark.style)
-    count = f" ({len(finding.cases)} cases)" if len(finding.cases) > 1 else ""
-    head.append(count + (f"  {finding.reason}" if finding.reason else ""), style="default not bold not dim")
+def _finding_lines(finding: Finding, several_devices: bool) -> Iterator[RenderableType]:
+    mark, count = mark_of(finding.rows[0]), len(finding.rows)
+    head = Text(mark.text, style=mark.style)
+    of_all = f" ({count} cases)" if count > 1 else ""
+    head.append(of_all + (f"  {clean(finding.reason)}" if finding.reason else ""), style="default not bold not dim")
     yield Padding(head, (0, 0, 0, 2), expand=False)
-    named = ", ".join(finding.cases[:_MAX_CASES])
-    more = len(finding.cases) - _MAX_CASES
-    yield Padding(Text(named + (f" and {more} more" if more > 0 else ""), style="dim"), (0, 0, 0, 4), expand=False)
-    for also in finding.also[:_MAX_ALSO]:
-        count = f" ({also.count} of {len(finding.cases)})" if len(finding.cases) > 1 else ""
-        yield Padding(Text(f"also: {also.reason}{count}", style="dim"), (0, 0, 0, 4), expand=False)
+    labels = [clean(row_label(row, with_device=several_devices)) for row in finding.rows[:_MAX_CASES]]
+    more = f" and {count - _MAX_CASES} more" if count > _MAX_CASES else ""
+    yield Padding(Text(", ".join(labels) + more, style="dim"), (0, 0, 0, 4), expand=False)
+    for reason, number in finding.also[:_MAX_ALSO]:
+        share = f" ({number} of {count})" if count > 1 else ""
+        yield Padding(Text(f"also: {clean(reason)}{share}", style="dim"), (0, 0, 0, 4), expand=False)
     if finding.remedy:
-        yield Padding(Text(f"→ {finding.remedy}"), (0, 0, 0, 4), expand=False)
+        yield Padding(Text(f"→ {clean(finding.remedy)}"), (0, 0, 0, 4), expand=False)
 
 
 def _reports(directory: Path) -> Iterator[Text]:

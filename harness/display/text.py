@@ -26,8 +26,6 @@ _DROPPED_CATEGORIES = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Me"})
 _SPACES = re.compile(r"\s+")
 _MARK_PILES = re.compile(r"([\u0300-\u036f\u1ab0-\u1aff\u1dc0-\u1dff\u20d0-\u20ff]{2})[\u0300-\u20ff]+")
 _VARIATION_SELECTORS = re.compile("[\ufe00-\ufe0f\U000e0100-\U000e01ef]")
-# A figure that stands alone, not the digits of a name such as int8 or v2.1.3.
-_NUMBER = re.compile(r"(?<![\w.])\d+(?:\.\d+)?(?![\w]|\.\d)")
 _MAX_CHARACTERS = 2000
 
 
@@ -60,23 +58,3 @@ def fit(text: str, width: int, *, right: bool = False) -> str:
 def width_of(text: str) -> int:
     """Terminal cells that `text` takes."""
     return cell_len(text)
-
-
-def number_range_key(text: str) -> str:
-    """`text` with its numbers blanked: sentences that differ in their figures only have the same key."""
-    return _NUMBER.sub("#", text)
-
-
-def merge_numbers(texts: tuple[str, ...]) -> str:
-    """One sentence for several of the same key: ``interval 5.2 to 9.8 %`` where the figures differ.
-
-    Args:
-        texts: at least one text; all with the same `number_range_key`.
-    """
-    figures = [_NUMBER.findall(text) for text in texts]
-    merged = iter([_span(sorted(set(column), key=float)) for column in zip(*figures, strict=True)])
-    return _NUMBER.sub(lambda _: next(merged), texts[0])
-
-
-def _span(values: list[str]) -> str:
-    return values[0] if len(values) == 1 else f"{values[0]} to {values[-1]}"

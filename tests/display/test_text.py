@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from harness.display.text import clean, fit, merge_numbers, number_range_key, width_of
+from harness.display.text import clean, fit, width_of
 from tests.display.builders import HOSTILE
 
 ANY_TEXT = st.text(st.characters(codec=None, exclude_categories=()), max_size=60)
@@ -62,20 +62,3 @@ def test_fit_marks_what_it_cut() -> None:
 @pytest.mark.parametrize("text", HOSTILE)
 def test_hostile_names_fit(text: str) -> None:
     assert width_of(fit(clean(text), 12)) == 12
-
-
-def test_figures_that_differ_become_a_range() -> None:
-    texts = ("the interval is ±9.8 % over 8 invocations", "the interval is ±10.2 % over 8 invocations")
-    assert number_range_key(texts[0]) == number_range_key(texts[1])
-    assert merge_numbers(texts) == "the interval is ±9.8 to 10.2 % over 8 invocations"
-
-
-def test_digits_inside_names_are_no_figures() -> None:
-    assert number_range_key("int8 has v2.1.3 kernels on arm64") == "int8 has v2.1.3 kernels on arm64"
-
-
-@given(st.lists(st.floats(0, 1e6, allow_nan=False), min_size=1, max_size=5))
-def test_merging_never_loses_the_extremes(values: list[float]) -> None:
-    merged = merge_numbers(tuple(f"slow by {value:.2f} %" for value in values))
-    assert f"{min(values):.2f}" in merged
-    assert f"{max(values):.2f}" in merged
