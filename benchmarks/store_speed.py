@@ -128,7 +128,7 @@ def comparison(directory: Path, count: int) -> bool:
         again_s = _s_per_call(lambda: _compare(store, count), 5)
         busy_s = (time.process_time() - busy_s) / 5
     print(
-        f"comparison of {count} rows: first {first_s:.3f} s, median of 5 more {again_s:.3f} s, of it CPU {busy_s:.3f} s  "
+        f"comparison of {count} rows: first {first_s:.3f} s, then {again_s:.3f} s, of it CPU {busy_s:.3f} s  "
         f"(target: under {COMPARE_TARGET_S} s; file of {bytes_to_mb(path.stat().st_size):.0f} MB)"
     )
     return first_s < COMPARE_TARGET_S

@@ -14,7 +14,7 @@ LOWER, HIGHER, NEITHER = "lower", "higher", ""
 @dataclass(frozen=True)
 class Metric:
     """One figure of one row. `direction` is the better one, empty where neither is; `n` is what the figure rests on:
-    invocations for times and memory, samples for accuracy, 1 for a property of the file."""
+    1 for a property of the file, otherwise the number of invocations."""
 
     name: str
     stat: str
@@ -24,34 +24,34 @@ class Metric:
     n: int
 
 
-# Column of ResultRow: name, statistic, unit, better direction.
+# Column of ResultRow: name, statistic, unit, better direction; the same words as in metrics.csv.
 _FIGURES: dict[str, tuple[str, str, str, str]] = {
     "latency_p50_ms": ("latency", "p50", "ms", LOWER),
     "latency_p90_ms": ("latency", "p90", "ms", LOWER),
     "latency_ci_low_ms": ("latency", "ci_low", "ms", LOWER),
     "latency_ci_high_ms": ("latency", "ci_high", "ms", LOWER),
     "latency_min_ms": ("latency", "min", "ms", LOWER),
+    "minimum_detectable_effect_pct": ("latency", "minimum_detectable_effect", "%", LOWER),
     "init_ms": ("init", "p50", "ms", LOWER),
     "first_inference_ms": ("first_inference", "p50", "ms", LOWER),
-    "peak_rss_mib": ("peak_rss", "max", "MiB", LOWER),
-    "pss_mib": ("pss", "max", "MiB", LOWER),
+    "peak_rss_mib": ("peak_rss", "value", "MiB", LOWER),
+    "pss_mib": ("pss", "value", "MiB", LOWER),
     "model_size_mb": ("model_size", "value", "MB", LOWER),
     "model_size_gzip_mb": ("model_size_gzip", "value", "MB", LOWER),
-    "delegated_nodes": ("delegated_nodes", "value", "", HIGHER),
-    "total_nodes": ("total_nodes", "value", "", NEITHER),
-    "partitions": ("partitions", "value", "", LOWER),
-    "accuracy": ("accuracy", "value", "", HIGHER),
-    "top1": ("top1", "value", "", HIGHER),
-    "top5": ("top5", "value", "", HIGHER),
-    "reference_error": ("reference_error", "rmse", "", LOWER),
-    "reference_max_abs": ("reference_error", "max_abs", "", LOWER),
-    "reference_cosine": ("reference_error", "cosine", "", HIGHER),
-    "clock_ghz": ("clock", "p50", "GHz", NEITHER),
-    "clock_share": ("clock_share", "p50", "", NEITHER),
-    "temp_start_c": ("temperature", "start", "C", NEITHER),
-    "temp_end_c": ("temperature", "end", "C", NEITHER),
-    "foreign_load": ("foreign_load", "p50", "", LOWER),
-    "minimum_detectable_effect_pct": ("minimum_detectable_effect", "value", "%", LOWER),
+    "delegated_nodes": ("delegated_nodes", "value", "nodes", HIGHER),
+    "total_nodes": ("total_nodes", "value", "nodes", NEITHER),
+    "partitions": ("partitions", "value", "partitions", LOWER),
+    "accuracy": ("accuracy", "value", "1", HIGHER),
+    "top1": ("top1", "value", "1", HIGHER),
+    "top5": ("top5", "value", "1", HIGHER),
+    "reference_error": ("reference_error", "rmse", "output", LOWER),
+    "reference_max_abs": ("reference_error", "max_abs", "output", LOWER),
+    "reference_cosine": ("reference_error", "cosine", "1", HIGHER),
+    "clock_ghz": ("clock", "value", "GHz", HIGHER),
+    "clock_share": ("clock_share", "value", "1", HIGHER),
+    "temp_start_c": ("temperature", "start", "C", LOWER),
+    "temp_end_c": ("temperature", "end", "C", LOWER),
+    "foreign_load": ("foreign_load", "value", "1", LOWER),
 }
 _OF_THE_FILE = {"model_size_mb", "model_size_gzip_mb", "delegated_nodes", "total_nodes", "partitions"}
 

@@ -47,8 +47,8 @@ def test_the_figures_of_a_row() -> None:
     assert found["latency", "p50"] == figures.Metric("latency", "p50", 12.5, "ms", "lower", 8)
     assert found["model_size", "value"] == figures.Metric("model_size", "value", 3.5, "MB", "lower", 1)
     assert found["accuracy", "value"].direction == "higher"
-    assert ("clock", "p50") not in found, "NaN is no figure"
-    assert ("peak_rss", "max") not in found, "an empty cell is no figure"
+    assert ("clock", "value") not in found, "NaN is no figure"
+    assert ("peak_rss", "value") not in found, "an empty cell is no figure"
 
 
 def test_every_numeric_column_is_a_figure() -> None:
