@@ -17,6 +17,7 @@ from harness.assets import folder
 
 SCRIPTS = folder("device_scripts")
 sys.path.insert(0, str(SCRIPTS))
+import litert_models  # noqa: E402
 import litert_profiler  # noqa: E402
 import litert_runner as runner  # noqa: E402
 
@@ -30,8 +31,8 @@ MEASURE = {
 }
 
 
-def tensor(dtype: type, scale: float = 0.0, zero_point: int = 0) -> runner.Tensor:
-    return runner.Tensor(
+def tensor(dtype: type, scale: float = 0.0, zero_point: int = 0) -> litert_models.Tensor:
+    return litert_models.Tensor(
         {
             "name": "t",
             "index": 0,
@@ -48,7 +49,7 @@ CHAIN = [("CONV_2D", [0, 1], [2]), ("SHAPE", [2], [3]), ("RESHAPE", [2, 3], [4])
 
 
 def counts(nodes: list[tuple[str, list[int], list[int]]]) -> tuple[int, int, int]:
-    found = runner.count_coverage(nodes)
+    found = litert_models.count_coverage(nodes)
     return found["delegated_nodes"], found["total_nodes"], found["partitions"]
 
 
@@ -63,7 +64,7 @@ def test_one_partition_over_everything() -> None:
 def test_partitions_around_what_the_delegate_refused() -> None:
     nodes = [*CHAIN, ("DELEGATE", [0, 1], [2]), ("DELEGATE", [4, 5], [6])]
     assert counts(nodes) == (2, 4, 2)
-    assert [taken for _, taken in runner.count_coverage(nodes)["operators"]] == [True, False, False, True]
+    assert [taken for _, taken in litert_models.count_coverage(nodes)["operators"]] == [True, False, False, True]
 
 
 def test_a_partition_with_branches_and_constants_counts_each_node_once() -> None:
@@ -250,8 +251,8 @@ def test_a_core_that_does_not_exist_is_unsupported() -> None:
 def test_dynamic_dimensions_other_than_the_batch_are_refused() -> None:
     subject = SimpleNamespace(name="image", is_string=False, signature=(-1, -1, 8, 3))
     with pytest.raises(runner.RunnerError, match=r"\[-1,-1,8,3\].*static shape"):
-        runner.check_tensors([subject])
-    runner.check_tensors([SimpleNamespace(name="image", is_string=False, signature=(-1, 8, 8, 3))])
+        litert_models.check_tensors([subject])
+    litert_models.check_tensors([SimpleNamespace(name="image", is_string=False, signature=(-1, 8, 8, 3))])
 
 
 @pytest.mark.parametrize("script", sorted(path.name for path in SCRIPTS.glob("*.py")))
