@@ -17,7 +17,7 @@ from pathlib import Path
 
 from harness.store import Store
 
-MODEL = Path(__file__).resolve().parent.parent / "tests" / "data" / "models" / "conv_float.tflite"
+MODEL = Path(__file__).resolve().parent.parent / "tests" / "data" / "models" / "float32.tflite"
 TARGET = 1.05
 
 

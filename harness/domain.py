@@ -516,3 +516,4 @@ class ResultRow:
     clock_source: str = ""
     minimum_detectable_effect_pct: float | None = None
     model_sha256: str = ""
+    accuracy_samples: int | None = None

@@ -30,6 +30,11 @@ def us_to_ms(value_us: float) -> float:
     return value_us / 1e3
 
 
+def ms_to_us(value_ms: float) -> float:
+    """Milliseconds to microseconds."""
+    return value_ms * 1e3
+
+
 def bytes_to_mb(value_bytes: float) -> float:
     """Bytes to megabytes of 10^6 bytes, the unit of published model sizes."""
     return value_bytes / 1e6

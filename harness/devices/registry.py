@@ -1,4 +1,4 @@
-"""From a target of the sweep to the devices that answer to it."""
+"""From a target of the sweep to the device that answers to it."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from harness.domain import Target
 from harness.errors import NoDeviceError
 
 
-def open_devices(target: Target) -> tuple[Device, ...]:
-    """The devices of `target`, at least one.
+def open_device(target: Target) -> Device:
+    """The device of `target`.
 
     Raises:
         NoDeviceError: nothing answers to it.
     """
     if target.kind == "host":
-        return (HostDevice(),)
+        return HostDevice()
     raise NoDeviceError(f"no {target.label} device can be driven by this version", remedy="Use the target `host`.")

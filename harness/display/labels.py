@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from harness.display.marks import mark_of
 from harness.domain import Case, ResultRow, Status, VariantFile
+from harness.report.wording import shortened
 from harness.units import bytes_to_mb, format_duration, format_latency
 
 
@@ -26,7 +27,7 @@ def row_label(row: ResultRow, *, with_device: bool) -> str:
 def describe_row(row: ResultRow) -> str:
     """``12.31 ms ±0.05, NOISY: the interval is …``, or the status with its reason."""
     mark = mark_of(row)
-    word, reason = mark.word, f": {row.reasons}" if row.reasons and mark.kind != "good" else ""
+    word, reason = mark.word, f": {shortened(row.reasons)}" if row.reasons and mark.kind != "good" else ""
     if row.latency_p50_ms is None:
         return f"{word}{reason}"
     half = half_interval_text(row)

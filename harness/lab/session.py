@@ -14,7 +14,7 @@ from tempfile import TemporaryDirectory
 import harness
 from harness.devices import Device
 from harness.devices.affinity import keep_controller_off
-from harness.devices.registry import open_devices
+from harness.devices.registry import open_device
 from harness.domain import Case, DeviceFacts, ResultRow, RunRecord, RuntimeRef, Status, VariantFile
 from harness.errors import HarnessError, NoDeviceError, StableError
 from harness.events import Event, Message, PrepareStarted, RowUpdated, RunFinished, RunStarted, VariantPrepared
@@ -129,9 +129,9 @@ class _Session:
         refusals = [(skip.case, skip.reason) for skip in plan.skips]
         lanes: dict[str, _Lane] = {}
         for target in dict.fromkeys(case.target for case in plan.cases):
-            for device in open_devices(target):
-                lanes.setdefault(device.device_id, _Lane(device, device.facts()))
-                lanes[device.device_id].cases += [case for case in plan.cases if case.target == target]
+            device = open_device(target)
+            lane = lanes.setdefault(device.device_id, _Lane(device, device.facts()))
+            lane.cases += [case for case in plan.cases if case.target == target]
         for lane in lanes.values():
             refusals += self._refuse_unsupported(lane)
         return [lane for lane in lanes.values() if lane.cases], refusals
@@ -150,7 +150,7 @@ class _Session:
 
     @contextmanager
     def _lease(self, device: Device) -> Iterator[tuple[Lease, LeaseKeeper]]:
-        lease = self.leases.acquire(device.device_id)
+        lease = self.leases.acquire(device.device_id, holder=f"sweep {self.sweep.name}")
         with LeaseKeeper(self.leases, lease) as keeper:
             yield lease, keeper
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from harness.domain import INTEGER_VARIANTS, Coverage, Verdict
 from harness.measure.findings import CaseEvidence, Finding, asked_delegate
-from harness.units import format_latency
+from harness.units import format_latency, ms_to_us
 
 SLOWER_THAN_FLOAT = 2.0  # optimised integer kernels are faster than float ones, or nearly so
 READ_SHARE = 0.1
@@ -95,7 +95,7 @@ def _what_ran(variant: str, coverage: Coverage | None) -> str:
 
 
 def _evidence_text(evidence: CaseEvidence) -> str:
-    parts = [took(evidence)] if took(evidence) else []
+    parts = [took(evidence)] if asked_delegate(evidence.case) is not None and took(evidence) else []
     if evidence.operators:
         top = max(evidence.operators, key=lambda operator: operator.share)
         kernel = f" ({top.kernel})" if top.kernel else ""
@@ -118,7 +118,7 @@ def _asynchronous(evidence: CaseEvidence) -> list[Finding]:
         (timing.result.evidence.output_read_us or 0.0 for timing in evidence.timings if timing.result.timed == "call"),
         default=0.0,
     )
-    p50_us = 1e3 * evidence.estimate.p50_ms
+    p50_us = ms_to_us(evidence.estimate.p50_ms)
     if slowest_read_us <= READ_SHARE * p50_us:
         return []
     reason = (

@@ -230,6 +230,7 @@ def _checked(check: OutputsCheck | None) -> _Columns:
         row |= {
             "accuracy_metric": check.accuracy.metric,
             "accuracy": check.accuracy.value,
+            "accuracy_samples": check.accuracy.samples,
             "top1": check.accuracy.metrics.get("top1"),
             "top5": check.accuracy.metrics.get("top5"),
         }
