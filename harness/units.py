@@ -25,6 +25,11 @@ def s_to_ns(value_s: float) -> int:
     return round(value_s * 1e9)
 
 
+def s_to_ms(value_s: float) -> int:
+    """Seconds to whole milliseconds, rounded down."""
+    return int(value_s * 1e3)
+
+
 def us_to_ms(value_us: float) -> float:
     """Microseconds to milliseconds."""
     return value_us / 1e3

@@ -29,6 +29,7 @@ from sqlalchemy import (
     String,
     Table,
     Text,
+    case,
     insert,
     inspect,
     or_,
@@ -41,6 +42,7 @@ from harness.store import engine as engines
 from harness.store.holder import Process, is_dead, this_process
 from harness.store.problems import store_errors
 from harness.store.tables import NAMING
+from harness.units import s_to_ms
 
 TTL_S = 60.0
 _FREE_S = 0.0
@@ -147,12 +149,14 @@ class LeaseBook:
             before = self._entry(connection, device_id)
             dead_token = before["token"] if is_dead(_process_of(before)) else -1
             now_s = self._clock()
+            # At least the time: two lease files, of two users say, may serve one store, which refuses falling tokens.
+            token = case((device_lease.c.token < _now_token(now_s), _now_token(now_s)), else_=device_lease.c.token + 1)
             query = (
                 update(device_lease)
                 .where(device_lease.c.device_id == device_id)
                 .where(or_(device_lease.c.expires_s <= now_s, device_lease.c.token == dead_token))
                 .values(
-                    token=device_lease.c.token + 1,
+                    token=token,
                     holder=holder,
                     host=self._process.host,
                     boot_id=self._process.boot_id,
@@ -213,23 +217,21 @@ class LeaseBook:
         return self._clock() >= lease.expires_s
 
     def _entry(self, connection: Connection, device_id: str) -> RowMapping:
-        """The row of a device, made on its first use.
-
-        Tokens start at the time in ms, so that they still grow when the file was deleted in between: the store
-        remembers the highest token it has seen and would refuse smaller ones for ever.
-        """
+        """The row of a device, made on its first use."""
         query = select(device_lease).where(device_lease.c.device_id == device_id)
         found = connection.execute(query).mappings().first()
         if found is not None:
             return found
         nobody = {"holder": "", "host": "", "boot_id": "", "pid_namespace": "", "pid": 0, "start_ticks": 0}
-        token = int(self._clock() * 1000)
         connection.execute(
-            insert(device_lease).values(
-                device_id=device_id, token=token, acquired_s=_FREE_S, expires_s=_FREE_S, **nobody
-            )
+            insert(device_lease).values(device_id=device_id, token=0, acquired_s=_FREE_S, expires_s=_FREE_S, **nobody)
         )
         return connection.execute(query).mappings().one()
+
+
+def _now_token(now_s: float) -> int:
+    """The time in whole ms: tokens keep growing when a lease file was deleted or another one is used in between."""
+    return s_to_ms(now_s)
 
 
 def default_location(environ: Mapping[str, str]) -> str:

@@ -78,6 +78,21 @@ def test_tokens_grow_although_the_file_was_deleted(tmp_path: Path, clock: Clock)
     assert tokens == sorted(set(tokens))
 
 
+def test_tokens_of_two_lease_files_follow_the_time(tmp_path: Path, clock: Clock) -> None:
+    """Two users, or two settings of HARNESS_LEASES, may write to one store: the later acquisition has the higher token."""
+    tokens = []
+    with (
+        LeaseBook.open(tmp_path / "a.sqlite", clock=clock) as one,
+        LeaseBook.open(tmp_path / "b.sqlite", clock=clock) as other,
+    ):
+        for book in (one, other, one, other):
+            clock.now_s += 1
+            lease = book.acquire("adb-1")
+            tokens.append(lease.token)
+            book.release(lease)
+    assert tokens == sorted(set(tokens))
+
+
 def test_a_lease_expires(book: LeaseBook, elsewhere: LeaseBook, clock: Clock) -> None:
     old = elsewhere.acquire("adb-1")
     clock.now_s += TTL_S - 0.001
