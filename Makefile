@@ -8,12 +8,12 @@ ifneq ($(shell command -v pyenv 2>/dev/null),)
 export PYENV_VERSION := $(shell (pyenv version-name; pyenv versions --bare | grep -E '^3\.1[0-9]+\.') | paste -sd:)
 endif
 
-.PHONY: demo test lint bench install clean
+.PHONY: demo test lint bench install browser clean
 
 demo: $(VENV)/installed
 	$(BIN)/harness run docs/examples/demo.yaml
 
-test: $(VENV)/tox
+test: $(VENV)/tox browser
 	$(BIN)/tox run
 
 lint: $(VENV)/tox
@@ -23,6 +23,14 @@ bench: $(VENV)/installed
 	$(BIN)/python -m benchmarks
 
 install: $(VENV)/installed
+
+# The report is tested in a real browser, the GPU accelerator on the software Vulkan that comes with it. Without root the
+# tests that need it are skipped, and say so.
+browser:
+	@command -v chromium >/dev/null || { \
+	  if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+	    apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends chromium; \
+	  else echo "No chromium: browser and software-GPU tests will be skipped (apt-get install chromium)."; fi; }
 
 $(VENV)/bin/python:
 	$(PYTHON) -m venv $(VENV)
