@@ -5,8 +5,9 @@ Importing this package is cheap: everything below is loaded at first use, and Te
 
 from __future__ import annotations
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from harness.lazy import lazy_names
 
 if TYPE_CHECKING:
     from harness.prepare.cache import default_cache_dir
@@ -25,19 +26,16 @@ __all__ = [
     "recipe_names",
 ]
 
-_HOMES = {
-    "BuiltModel": "recipe",
-    "ModelInfo": "inspection",
-    "Recipe": "recipe",
-    "default_cache_dir": "cache",
-    "inspect_model": "inspection",
-    "load_recipe": "recipe",
-    "prepare": "engine",
-    "recipe_names": "recipe",
-}
-
-
-def __getattr__(name: str) -> Any:
-    if name not in _HOMES:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
+__getattr__ = lazy_names(
+    __name__,
+    {
+        "BuiltModel": "recipe",
+        "ModelInfo": "inspection",
+        "Recipe": "recipe",
+        "default_cache_dir": "cache",
+        "inspect_model": "inspection",
+        "load_recipe": "recipe",
+        "prepare": "engine",
+        "recipe_names": "recipe",
+    },
+)

@@ -6,8 +6,9 @@ imported with the first of them that is used.
 
 from __future__ import annotations
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from harness.lazy import lazy_names
 
 if TYPE_CHECKING:
     from harness.store.keeper import LeaseKeeper
@@ -17,16 +18,13 @@ if TYPE_CHECKING:
 
 __all__ = ["Lease", "LeaseBook", "LeaseKeeper", "MetricPairs", "Store"]
 
-_HOME = {
-    "Lease": "harness.store.leases",
-    "LeaseBook": "harness.store.leases",
-    "LeaseKeeper": "harness.store.keeper",
-    "MetricPairs": "harness.store.results",
-    "Store": "harness.store.store",
-}
-
-
-def __getattr__(name: str) -> Any:
-    if name not in _HOME:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(_HOME[name]), name)
+__getattr__ = lazy_names(
+    __name__,
+    {
+        "Lease": "leases",
+        "LeaseBook": "leases",
+        "LeaseKeeper": "keeper",
+        "MetricPairs": "results",
+        "Store": "store",
+    },
+)

@@ -5,8 +5,9 @@ Public names are imported on first use: reading a file needs pydantic and ruamel
 
 from __future__ import annotations
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from harness.lazy import lazy_names
 
 if TYPE_CHECKING:
     from harness.sweep.estimate import estimate_s, expected_invocation_s, invocations, lane_estimates_s
@@ -15,21 +16,6 @@ if TYPE_CHECKING:
     from harness.sweep.plan import Plan, Skip, expand, skip_reason
     from harness.sweep.schema import json_schema
 
-_MODULES = {
-    "ExcludeRule": "model",
-    "Plan": "plan",
-    "Skip": "plan",
-    "Sweep": "model",
-    "estimate_s": "estimate",
-    "expand": "plan",
-    "expected_invocation_s": "estimate",
-    "invocations": "estimate",
-    "json_schema": "schema",
-    "lane_estimates_s": "estimate",
-    "load_sweep": "load",
-    "parse_sweep": "load",
-    "skip_reason": "plan",
-}
 
 __all__ = [
     "ExcludeRule",
@@ -47,10 +33,21 @@ __all__ = [
     "skip_reason",
 ]
 
-
-def __getattr__(name: str) -> Any:
-    if name not in _MODULES:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    value = getattr(import_module(f"{__name__}.{_MODULES[name]}"), name)
-    globals()[name] = value
-    return value
+__getattr__ = lazy_names(
+    __name__,
+    {
+        "ExcludeRule": "model",
+        "Plan": "plan",
+        "Skip": "plan",
+        "Sweep": "model",
+        "estimate_s": "estimate",
+        "expand": "plan",
+        "expected_invocation_s": "estimate",
+        "invocations": "estimate",
+        "json_schema": "schema",
+        "lane_estimates_s": "estimate",
+        "load_sweep": "load",
+        "parse_sweep": "load",
+        "skip_reason": "plan",
+    },
+)
