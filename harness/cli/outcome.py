@@ -41,7 +41,9 @@ def _internal_error(error: Exception) -> int:
     if os.environ.get("HARNESS_DEBUG"):
         sys.stderr.write(text)
         return EXIT_FAILED_ROW
-    with tempfile.NamedTemporaryFile("w", prefix="harness-error-", suffix=".txt", delete=False) as file:
+    with tempfile.NamedTemporaryFile(
+        "w", encoding="utf-8", prefix="harness-error-", suffix=".txt", delete=False
+    ) as file:
         file.write(text)
     print(
         f"error: internal error: {type(error).__name__}: {error}\n"

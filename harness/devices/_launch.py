@@ -20,7 +20,7 @@ def _prepare(parent_pid: int) -> None:
 
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     try:
-        with open("/proc/self/oom_score_adj", "w") as handle:  # noqa: PTH123 - pathlib is not worth its import time
+        with open("/proc/self/oom_score_adj", "w", encoding="utf-8") as handle:  # noqa: PTH123 - pathlib is not worth its import time
             handle.write("1000")  # when memory runs out, the measured process goes first
     except OSError:
         pass

@@ -138,7 +138,7 @@ def clean_environment(extra: Mapping[str, str]) -> dict[str, str]:
 def oom_kills(root: Path) -> int | None:
     """How many processes the kernel has killed for memory since boot, or None."""
     try:
-        lines = (root / "proc/vmstat").read_text().splitlines()
+        lines = (root / "proc/vmstat").read_text(encoding="utf-8").splitlines()
     except OSError:
         return None
     counts = [line.split()[1] for line in lines if line.startswith("oom_kill ")]

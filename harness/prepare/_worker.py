@@ -38,9 +38,9 @@ def main() -> int:
     request_path, events_path, parent = sys.argv[1:4]
     die_with_parent(int(parent))
     faulthandler.enable()
-    steps = json.loads(Path(request_path).read_text())["steps"]
+    steps = json.loads(Path(request_path).read_text(encoding="utf-8"))["steps"]
     failed: set[str] = set()
-    with Path(events_path).open("a", buffering=1) as events:
+    with Path(events_path).open("a", encoding="utf-8", buffering=1) as events:
         for step in steps:
             if not failed.intersection(step["needs"]) and not _run(step, events):
                 failed.add(step["name"])

@@ -86,7 +86,7 @@ class Cache:
         """
         folder = self.root / kind / key
         try:
-            manifest = json.loads((folder / _MANIFEST).read_text())
+            manifest = json.loads((folder / _MANIFEST).read_text(encoding="utf-8"))
             files: dict[str, str] = manifest["files"]
             intact = all(
                 (bool(unverified) and name.startswith(unverified)) or file_sha256(folder / name) == sha256

@@ -181,7 +181,7 @@ def _oom_kills() -> int:
     total = 0
     for path in (Path("/proc/vmstat"), Path("/sys/fs/cgroup/memory.events")):
         try:
-            fields = dict(line.split()[:2] for line in path.read_text().splitlines())
+            fields = dict(line.split()[:2] for line in path.read_text(encoding="utf-8").splitlines())
             total += int(fields.get("oom_kill", 0))
         except (OSError, ValueError):
             continue

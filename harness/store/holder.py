@@ -62,7 +62,7 @@ def _exists(pid: int) -> bool:
 
 def _boot_id(proc: Path) -> str:
     try:
-        return (proc / "sys/kernel/random/boot_id").read_text().strip()
+        return (proc / "sys/kernel/random/boot_id").read_text(encoding="utf-8").strip()
     except OSError:
         return ""
 
@@ -78,7 +78,7 @@ def _pid_namespace(proc: Path) -> str:
 def _stat(proc: Path, pid: int) -> tuple[str, int] | None:
     """State and start time, fields 3 and 22 of /proc/PID/stat (proc(5)); the name before them may hold anything."""
     try:
-        fields = (proc / str(pid) / "stat").read_text(errors="replace").rpartition(")")[2].split()
+        fields = (proc / str(pid) / "stat").read_text(encoding="utf-8", errors="replace").rpartition(")")[2].split()
         return fields[0], int(fields[19])
     except (OSError, IndexError, ValueError):
         return None

@@ -34,7 +34,7 @@ def run(
 def alive(pid: int) -> bool:
     """Whether a process runs; one that only waits to be reaped does not."""
     try:
-        return ") Z" not in Path(f"/proc/{pid}/stat").read_text()
+        return ") Z" not in Path(f"/proc/{pid}/stat").read_text(encoding="utf-8")
     except OSError:
         return False
 

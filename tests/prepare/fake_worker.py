@@ -32,11 +32,11 @@ RIGHT = {"sqnr_db": 100.0, "max_abs": 0.1, "rmse": 0.1, "cosine": 1.0, "followin
 
 def main() -> None:
     plan_path, request, events_path, _parent = sys.argv[1:5]
-    plan = json.loads(Path(plan_path).read_text())
-    steps = json.loads(Path(request).read_text())["steps"]
+    plan = json.loads(Path(plan_path).read_text(encoding="utf-8"))
+    steps = json.loads(Path(request).read_text(encoding="utf-8"))["steps"]
     with Path(plan_path).with_suffix(".calls").open("a") as calls:
         calls.write(json.dumps([step["name"] for step in steps]) + "\n")
-    with Path(events_path).open("a") as events:
+    with Path(events_path).open("a", encoding="utf-8") as events:
 
         def emit(**fields: Any) -> None:
             events.write(json.dumps(fields) + "\n")

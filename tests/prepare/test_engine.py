@@ -104,7 +104,7 @@ def test_a_changed_recipe_option_or_version_converts_again(fake_worker: Make, ru
     worker = fake_worker({})
     run(worker, [ref], ["float32"])
     assert not run(worker, [ref], ["float32"], tools=Toolbox(TOOLS | {"tensorflow": "2.22.0"}))[0].cached
-    Path(ref.file or "").write_text(RECIPE + "# changed\n")
+    Path(ref.file or "").write_text(RECIPE + "# changed\n", encoding="utf-8")
     assert not run(worker, [ref], ["float32"])[0].cached
     assert run(worker, [ref], ["float32"])[0].cached
 

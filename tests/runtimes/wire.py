@@ -83,7 +83,7 @@ def host() -> HostDevice:
 
 def program(path: Path, body: str) -> str:
     """An executable Python program that is handed the interpreter's arguments."""
-    path.write_text(f"#!{sys.executable}\n" + textwrap.dedent(body))
+    path.write_text(f"#!{sys.executable}\n" + textwrap.dedent(body), encoding="utf-8")
     path.chmod(path.stat().st_mode | stat.S_IXUSR)
     return str(path)
 

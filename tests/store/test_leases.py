@@ -79,7 +79,7 @@ def test_tokens_grow_although_the_file_was_deleted(tmp_path: Path, clock: Clock)
 
 
 def test_tokens_of_two_lease_files_follow_the_time(tmp_path: Path, clock: Clock) -> None:
-    """Two users, or two settings of HARNESS_LEASES, may write to one store: the later acquisition has the higher token."""
+    """Two users may write to one store: whoever acquires later has the higher token."""
     tokens = []
     with (
         LeaseBook.open(tmp_path / "a.sqlite", clock=clock) as one,
