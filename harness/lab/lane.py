@@ -62,33 +62,36 @@ class Lane:
     ) -> None:
         self.device, self._runtimes, self._context, self._token, self._lost = device, runtimes, context, token, lost
 
-    def run(self, tasks: Sequence[Task], first_index: int = 0) -> None:
-        """Do `tasks` until the end, an interrupt, or the loss of the lease.
+    def run(self, tasks: Sequence[Task], first_index: int = 0) -> bool:
+        """Do `tasks` until the end, an interrupt, or the loss of the lease; true when it came to the end.
 
         Raises:
             StoreError: a result could not be made durable; nothing further is measured.
         """
         for index, task in enumerate(tasks, first_index):
             if self._context.interrupt.stop.is_set():
-                return
+                return False
             if self._lost():
                 self._say("error", "another sweep took over this device; stopping here, finished results are kept")
-                return
-            if not self._context.ledger[task.case.case_id].given_up():
-                self._do(task, index)
+                return False
+            if not self._context.ledger[task.case.case_id].given_up() and not self._do(task, index):
+                return False
+        return True
 
-    def _do(self, task: Task, index: int) -> None:
+    def _do(self, task: Task, index: int) -> bool:
+        """Make one task's invocation, with its retries; false when it was cut off by an interrupt."""
         before = self._context.ledger[task.case.case_id].attempts(task)
         for attempt in range(before, before + MAX_ATTEMPTS):
             status = self._attempt(task, index, attempt).result.status
             if status is Status.INTERRUPTED:
-                return
+                return False
             if attempt - before + 1 >= attempts_allowed(status):
                 break
             self._say("warning", f"{task.case.label}: {status} in the {task.purpose} pass, trying once more")
         self._update_row(task.case)
         if task.purpose is Purpose.TIMING and self._context.measure.gap_s:
             self._context.sleep(self._context.measure.gap_s)
+        return True
 
     def _attempt(self, task: Task, index: int, attempt: int) -> InvocationRecord:
         context = self._context

@@ -59,6 +59,7 @@ class _Lane:
     cases: list[Case] = field(default_factory=list)
     runtimes: dict[RuntimeRef, Runtime] = field(default_factory=dict)
     error: HarnessError | None = None
+    complete: bool = False
 
 
 def run_sweep(
@@ -275,7 +276,7 @@ class _Session:
     def _guard(self, lane: _Lane, worker: Lane, tasks: Sequence[Task]) -> None:
         """Keep an error of one lane for the main thread, and stop the others in order."""
         try:
-            worker.run(tasks)
+            lane.complete = worker.run(tasks)
         except HarnessError as error:
             lane.error = error
         except Exception as error:  # the lane's boundary: nothing may vanish with a thread
@@ -289,7 +290,7 @@ class _Session:
     # ---- the end ----------------------------------------------------------------------------------------------------
 
     def _finish(self, run: RunRecord, ledger: Ledger, lanes: Sequence[_Lane], report_dir: Path) -> SweepOutcome:
-        state = "interrupted" if self.interrupt.stop.is_set() else "finished"
+        state = "finished" if all(lane.complete for lane in lanes) else "interrupted"
         rows = ledger.final_rows()
         self.store.finish_run(run.run_id, state, utc_now())
         try:

@@ -2,7 +2,7 @@
 
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +10,7 @@ import pytest
 
 from harness.devices.host import HostDevice
 from harness.domain import Purpose, Status
-from harness.errors import DeviceBusyError, NoDeviceError
+from harness.errors import DeviceBusyError, NoDeviceError, StoreError
 from harness.events import Event, InvocationFinished, InvocationStarted, RowUpdated, RunFinished
 from harness.lab import SweepOutcome, SweepRequest, current_view, run_sweep
 from harness.lab.interrupt import Interrupt
@@ -178,6 +178,26 @@ def test_the_second_interrupt_kills_the_child_and_stores_nothing_of_it(bench: Be
     assert outcome.state == "interrupted"
     with bench.store() as store:
         assert [record.purpose for record in store.invocations(outcome.run_id)] == [Purpose.OUTPUTS]
+
+
+def test_a_lost_lease_stops_the_lane_and_the_run_can_be_resumed(bench: Bench) -> None:
+    """Another sweep took the device over, as after a long freeze of this machine: nothing further is measured on it."""
+    fake = bench.interpreter()
+    lost: list[bool] = []
+
+    def take_over(event: Event) -> None:
+        if isinstance(event, InvocationFinished) and not lost:
+            lost.append(True)
+            with bench.store() as store:
+                later = store.find_run("latest")
+                record = store.invocations(later.run_id)[0]
+                store.append_invocation(later.run_id, replace(record, attempt=9), token=2**62)
+
+    with pytest.raises(StoreError, match="stale lease"):
+        bench.run(bench.sweep(fake.path), on_event=take_over)
+    assert len(fake.calls()) == 2
+    with bench.store() as store:
+        assert store.find_run("latest").state != "finished"
 
 
 def test_an_interrupt_before_a_case_began_is_a_row_that_says_so(bench: Bench) -> None:
