@@ -142,7 +142,8 @@ def _cell(value: object) -> str:
         return str(value.value)
     if isinstance(value, float):
         return repr(float(value)) if math.isfinite(value) else ""
-    text = str(value).replace("\r\n", "\n").replace("\r", "\n")  # csv quotes a carriage return from 3.13 on only
+    # csv quotes a carriage return from 3.13 on only, and writes a NUL, which few readers take, from 3.11 on only.
+    text = str(value).replace("\r\n", "\n").replace("\r", "\n").replace("\0", "")
     return f"'{text}" if text.startswith(_FORMULA_STARTS) and not _is_number(text) else text
 
 

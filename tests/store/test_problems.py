@@ -217,7 +217,8 @@ def test_a_file_in_place_of_the_directory(tmp_path: Path) -> None:
 
 
 _AS_NOBODY = """
-import os, sys
+import os, sqlite3, sys
+import sqlalchemy.dialects.sqlite  # before the privileges go: an interpreter below /root cannot be read without them
 from harness.store import Store
 from harness.errors import StoreError
 if os.getuid() == 0:
