@@ -1,7 +1,7 @@
 """Measures one model in one process with whichever LiteRT this interpreter has.
 
-One JSON request on standard input, JSON lines on standard output: ``hello``, then ``result`` or ``error``. It runs in the
-user's interpreter: Python 3.7, standard library, numpy, and one of ai_edge_litert, tflite_runtime, tensorflow.
+One JSON request on standard input, JSON lines on standard output: ``hello``, then ``result`` or ``error``. It runs in
+the user's interpreter: Python 3.7, standard library, numpy, and one of ai_edge_litert, tflite_runtime, tensorflow.
 """
 
 import array
