@@ -57,6 +57,7 @@ class _Lane:
     device: Device
     facts: DeviceFacts
     cases: list[Case] = field(default_factory=list)
+    refused: list[Case] = field(default_factory=list)
     runtimes: dict[RuntimeRef, Runtime] = field(default_factory=dict)
     error: HarnessError | None = None
     complete: bool = False
@@ -116,9 +117,9 @@ class _Session:
             done = self._restore(run, ledger)
             self._announce(run, plan, lanes, done)
             files = self._prepare(run, [case for lane in lanes for case in lane.cases])
+            self._attach(ledger, lanes, files)
             for case, reason in refusals:
                 self._row(ledger.refuse(case, Status.SKIPPED, reason), case)
-            self._attach(ledger, lanes, files)
             scratch = Path(stack.enter_context(TemporaryDirectory(prefix="harness-")))
             self._measure(run, ledger, lanes, held, done, scratch)
             return self._finish(run, ledger, lanes, report_dir)
@@ -145,7 +146,8 @@ class _Session:
             reason = lane.runtimes[case.runtime].unsupported_reason(case)
             if reason is not None:
                 refused.append((case, reason))
-        gone = {case.case_id for case, _ in refused}
+        lane.refused = [case for case, _ in refused]
+        gone = {case.case_id for case in lane.refused}
         lane.cases = [case for case in lane.cases if case.case_id not in gone]
         return refused
 
@@ -233,6 +235,8 @@ class _Session:
     def _attach(self, ledger: Ledger, lanes: Sequence[_Lane], files: Mapping[tuple[str, str], VariantFile]) -> None:
         """Tie files and devices to the cases; a case without a file becomes a row and leaves its lane."""
         for lane in lanes:
+            for case in lane.refused:
+                ledger.attach(files, lane.facts, case)
             for case in lane.cases:
                 ledger.attach(files, lane.facts, case)
                 file = ledger[case.case_id].file

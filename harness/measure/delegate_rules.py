@@ -96,8 +96,8 @@ def _what_ran(variant: str, coverage: Coverage | None) -> str:
 
 def _evidence_text(evidence: CaseEvidence) -> str:
     parts = [took(evidence)] if asked_delegate(evidence.case) is not None and took(evidence) else []
-    if evidence.operators:
-        top = max(evidence.operators, key=lambda operator: operator.share)
+    top = max(evidence.operators, key=lambda operator: operator.share, default=None)
+    if top is not None and top.share > 0:  # without a profiler the operators are known, their times are not
         kernel = f" ({top.kernel})" if top.kernel else ""
         parts.append(f"{top.name}{kernel} takes {top.share:.0%} of the time")
     return "".join(f", {part}" for part in parts)

@@ -244,6 +244,14 @@ def test_rows_can_be_told_again_from_the_store_alone(bench: Bench) -> None:
         assert current_view(store, outcome.run_id).rows == outcome.rows
 
 
+def test_a_case_that_a_device_refuses_names_the_device(bench: Bench) -> None:
+    fake = bench.interpreter()
+    done, skipped = bench.run(bench.sweep(fake.path, "[cpu, gpu]")).rows
+    assert skipped.status is Status.SKIPPED
+    assert skipped.device == done.device != ""
+    assert "GPU" in skipped.reasons
+
+
 def test_events_tell_the_whole_run(bench: Bench) -> None:
     fake = bench.interpreter()
     outcome = bench.run(bench.sweep(fake.path))
