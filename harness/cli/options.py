@@ -12,13 +12,16 @@ import rich_click as click
 Command = TypeVar("Command", bound=Callable[..., Any])
 
 
+DEFAULT_REPORTS_DIR = Path("reports")
+
+
 def reports_option(command: Command) -> Command:
     """`--reports DIR`."""
     return click.option(
         "--reports",
         "reports_dir",
         type=click.Path(file_okay=False, path_type=Path),
-        default=Path("reports"),
+        default=DEFAULT_REPORTS_DIR,
         show_default=True,
         help="Folder of the reports and, unless --store says otherwise, of the results store.",
     )(command)

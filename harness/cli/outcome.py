@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import codecs
+import errno
 import os
 import sys
 import tempfile
@@ -16,6 +18,7 @@ EXIT_OK, EXIT_FAILED_ROW, EXIT_USAGE, EXIT_NO_DEVICE, EXIT_INCONCLUSIVE, EXIT_IN
 
 def run_app(app: click.Command) -> int:
     """Call `app` with the process's arguments; 0 success, 1 failed row, 2 usage, 3 no device, 130 interrupted."""
+    _guard_streams()
     try:
         result = app.main(standalone_mode=False)
     except click.ClickException as error:
@@ -28,12 +31,50 @@ def run_app(app: click.Command) -> int:
         print("Interrupted.", file=sys.stderr)
         return EXIT_INTERRUPTED
     except BrokenPipeError:
-        # The reader of our output left; keep the interpreter's own flush at exit quiet.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _silence_stdout()  # the reader of our output left
         return EXIT_OK
+    except OSError as error:
+        return _disk_full(error) if error.errno in (errno.ENOSPC, errno.EDQUOT) else _internal_error(error)
     except Exception as error:  # the outermost boundary: a person gets a sentence and a file to send
         return _internal_error(error)
     return result if isinstance(result, int) else EXIT_OK
+
+
+def _guard_streams() -> None:
+    """Make the standard streams take every text: closed ones (``>&-``) lead nowhere, no character is refused."""
+    codecs.register_error("harness.replace", _replacement)
+    for name in ("stdout", "stderr"):
+        stream = getattr(sys, name)
+        if stream is None:
+            setattr(sys, name, open(os.devnull, "w", encoding="utf-8"))  # noqa: SIM115  # as long as the process
+        elif hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="harness.replace")
+
+
+def _replacement(error: UnicodeError) -> tuple[str, int]:
+    """A plain character for one that the stream's encoding lacks, such as a byte of a file name or a glyph."""
+    if not isinstance(error, UnicodeEncodeError):
+        raise error
+    from harness.display.output import in_encoding
+
+    return in_encoding(error.object[error.start : error.end], error.encoding), error.end
+
+
+def _silence_stdout() -> None:
+    """Keep the interpreter's own flush at exit quiet."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def _disk_full(error: OSError) -> int:
+    if error.filename is None:
+        _silence_stdout()
+    where = error.filename or "the output"
+    print(
+        f"error: {where}: cannot be written: {error.strerror}\n"
+        "  Free space there, or choose another place. What was stored before is intact.",
+        file=sys.stderr,
+    )
+    return EXIT_FAILED_ROW
 
 
 def _internal_error(error: Exception) -> int:
@@ -41,13 +82,20 @@ def _internal_error(error: Exception) -> int:
     if os.environ.get("HARNESS_DEBUG"):
         sys.stderr.write(text)
         return EXIT_FAILED_ROW
-    with tempfile.NamedTemporaryFile(
-        "w", encoding="utf-8", prefix="harness-error-", suffix=".txt", delete=False
-    ) as file:
-        file.write(text)
     print(
         f"error: internal error: {type(error).__name__}: {error}\n"
-        f"  This is a defect of the harness. The details are in {file.name}; results stored before are kept.",
+        f"  This is a defect of the harness. {_kept_details(text)}; results stored before are kept.",
         file=sys.stderr,
     )
     return EXIT_FAILED_ROW
+
+
+def _kept_details(text: str) -> str:
+    try:
+        with tempfile.NamedTemporaryFile(
+            "w", encoding="utf-8", errors="replace", prefix="harness-error-", suffix=".txt", delete=False
+        ) as file:
+            file.write(text)
+    except OSError:
+        return "Set HARNESS_DEBUG=1 to see the details"
+    return f"The details are in {file.name}"

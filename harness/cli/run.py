@@ -5,12 +5,14 @@ from __future__ import annotations
 import os
 import shlex
 import time
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import rich_click as click
 
 from harness.cli.options import (
+    DEFAULT_REPORTS_DIR,
     cache_option,
     jobs_option,
     reports_option,
@@ -71,13 +73,16 @@ def run(
     from harness.store import Store
     from harness.sweep import load_sweep
 
+    resume_command = _resume_command(
+        sweep_path, overrides, {"--reports": reports_dir, "--store": store_url, "--cache": cache_dir}
+    )
     sweep = load_sweep(sweep_path, overrides, known_models=recipe_names())
     _make_reports_dir(reports_dir)
     with Store.open(store_location(store_url, reports_dir)) as store:
         request = SweepRequest(
             sweep, reports_dir, cache_dir or default_cache_dir(), jobs, resume=_resumed(store, sweep, resume)
         )
-        outcome = _run(request, store, display_kind, _resume_command(sweep_path, overrides))
+        outcome = _run(request, store, display_kind, resume_command)
     return _exit_code(outcome, sweep.require_coverage)
 
 
@@ -115,9 +120,11 @@ def _resumed(store: Store, sweep: Sweep, resume: str | None) -> RunRecord | None
     return found
 
 
-def _resume_command(sweep_path: Path, overrides: tuple[str, ...]) -> str:
-    """What a person types to go on, quoted for a shell."""
+def _resume_command(sweep_path: Path, overrides: tuple[str, ...], places: Mapping[str, Path | str | None]) -> str:
+    """What a person types to go on, quoted for a shell: with the same store, or there would be nothing to resume."""
     options = [word for override in overrides for word in ("--set", override)]
+    usual = (None, DEFAULT_REPORTS_DIR)
+    options += [word for option, place in places.items() if place not in usual for word in (option, str(place))]
     return shlex.join(["harness", "run", str(sweep_path), *options, "--resume"])
 
 

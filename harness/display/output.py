@@ -14,6 +14,11 @@ _ASCII = str.maketrans(
 )
 
 
+def in_encoding(text: str, encoding: str) -> str:
+    """`text` with a plain stand-in for each character that `encoding` lacks."""
+    return text.translate(_ASCII).encode(encoding, "replace").decode(encoding, "replace")
+
+
 class Output:
     """A text stream for rich and for plain lines.
 
@@ -54,9 +59,8 @@ class Output:
         return len(text)
 
     def _write_replaced(self, text: str) -> None:
-        safe = text.translate(_ASCII).encode(self.encoding, "replace").decode(self.encoding, "replace")
         try:
-            self._stream.write(safe)
+            self._stream.write(in_encoding(text, self.encoding))
         except (OSError, ValueError):
             self.broken = True
 

@@ -1,6 +1,7 @@
 """The command line as a person uses it: a process, its output, its exit code."""
 
 import os
+import shlex
 import shutil
 import subprocess
 import sys
@@ -37,6 +38,18 @@ class CommandLine:
             [sys.executable, "-m", "harness", *arguments],
             cwd=self.folder,
             env=self.environment,
+            capture_output=True,
+            text=True,
+            timeout=100,
+            check=False,
+        )
+
+    def shell(self, line: str, **environment: str) -> "subprocess.CompletedProcess[str]":
+        """`harness` and `line` as bash reads it, with redirections and pipes."""
+        return subprocess.run(
+            ["bash", "-c", f"{shlex.quote(sys.executable)} -m harness {line}"],
+            cwd=self.folder,
+            env=self.environment | environment,
             capture_output=True,
             text=True,
             timeout=100,

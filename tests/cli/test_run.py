@@ -108,6 +108,28 @@ def test_a_second_sweep_on_this_host_is_refused_while_the_first_runs(
         first.communicate()
 
 
+def test_an_interrupted_run_names_the_command_that_resumes_it(
+    harness: CommandLine, sweep_file: SweepFile, tmp_path: Path
+) -> None:
+    begun = harness.start("run", sweep_file(blocks=200), "--reports", "other folder")
+    assert begun.stdout is not None
+    for line in begun.stdout:
+        if "prepared 1/1" in line:
+            break
+    begun.send_signal(signal.SIGINT)
+    output, _ = begun.communicate(timeout=60)
+    assert begun.returncode == 130
+    command = output.split("go on with")[1]
+    assert " ".join(command.split()).startswith("harness run sweep.yaml --reports 'other folder' --resume")
+
+
+def test_a_report_is_readable_in_an_encoding_without_its_signs(harness: CommandLine, sweep_file: SweepFile) -> None:
+    assert harness("run", sweep_file(blocks=1)).returncode == 0
+    done = harness.shell("report latest", PYTHONIOENCODING="ascii")
+    assert done.returncode == 0, done.stderr
+    assert "p50 ms" in done.stdout
+
+
 def test_nothing_to_resume_is_said(harness: CommandLine, sweep_file: SweepFile) -> None:
     done = harness("run", sweep_file(), "--resume")
     assert done.returncode == 2
