@@ -6,6 +6,7 @@ Called by `harness.prepare.children` with the request file, the events file and 
 from __future__ import annotations
 
 import ctypes
+import errno
 import faulthandler
 import json
 import os
@@ -20,6 +21,7 @@ from pathlib import Path
 from typing import Any, TextIO
 
 from harness.domain import Status
+from harness.prepare.children import DISK_FULL_EXIT
 from harness.prepare.faults import fault_of
 
 _PR_SET_PDEATHSIG = 1
@@ -67,8 +69,13 @@ def _run(step: Mapping[str, Any], events: TextIO) -> bool:
 
 
 def _emit(events: TextIO, step: Mapping[str, Any], **fields: Any) -> None:
-    events.write(json.dumps({"step": step["name"], **fields}) + "\n")
-    events.flush()
+    try:
+        events.write(json.dumps({"step": step["name"], **fields}) + "\n")
+        events.flush()
+    except OSError as error:
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            os._exit(DISK_FULL_EXIT)
+        raise
 
 
 def die_with_parent(parent: int) -> None:

@@ -7,6 +7,7 @@ source).
 
 from __future__ import annotations
 
+import zipfile
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -93,6 +94,8 @@ def _recipe_data(recipe: Recipe, path: Path) -> GivenData:
 def _from_keras(path: Path, options: Mapping[str, str], folder: Path) -> Made:
     import keras
 
+    if path.suffix == ".keras" and not zipfile.is_zipfile(path):  # Keras would say that the file was not found
+        raise ModelFileError("not a .keras file (those are zip archives), or cut off", where=str(path))
     try:
         model = keras.models.load_model(path, compile=False)
     except Exception as error:

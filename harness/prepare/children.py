@@ -21,6 +21,8 @@ from typing import Any
 import harness
 
 MAX_EVENT_BYTES = 16 << 20
+# EX_IOERR of sysexits: the disk had no room for the worker's events, so its exit code has to say it.
+DISK_FULL_EXIT = 74
 _POLL_S = 0.05
 _ROOT = Path(harness.__file__).resolve().parent.parent
 # The harness that started the child must be the one it imports, whatever lies in the working directory.

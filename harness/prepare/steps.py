@@ -15,7 +15,7 @@ from typing import Any
 
 from harness.domain import Status
 from harness.prepare.cache import Cache
-from harness.prepare.children import WORKER_COMMAND, ChildEnd, run_worker
+from harness.prepare.children import DISK_FULL_EXIT, WORKER_COMMAND, ChildEnd, run_worker
 from harness.prepare.faults import shortened
 from harness.units import format_duration
 
@@ -205,6 +205,8 @@ def ending(end: ChildEnd, timeout_s: float, log: str) -> tuple[Status, str]:
         return Status.TIMEOUT, shortened(f"no result within {format_duration(timeout_s)}{tail}") + where
     if end.protocol_error:
         return Status.FAILED, shortened(end.protocol_error) + where
+    if end.returncode == DISK_FULL_EXIT:
+        return Status.FAILED, "the disk of the cache directory is full. Free space there, or give another with --cache"
     if end.oom:
         return Status.OOM, shortened(f"the converter ran out of memory{tail}") + where
     if end.returncode < 0:

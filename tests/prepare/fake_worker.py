@@ -68,8 +68,8 @@ def misbehave(what: str, position: int, plan: Path, events: Any) -> None:
         events.write("\x00\xff not json\n")
         events.flush()
         time.sleep(600)
-    if what == "exit":
-        sys.exit(3)
+    if what in ("exit", "full"):
+        sys.exit(3 if what == "exit" else 74)
 
 
 def value(step: dict[str, Any], what: str) -> dict[str, Any]:

@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+import json
+import os
+import subprocess
 import threading
 import time
 from collections.abc import Callable
@@ -9,7 +12,7 @@ import pytest
 
 from harness.domain import Status
 from harness.prepare.cache import Cache
-from harness.prepare.children import last_meaningful_line, worker_environment
+from harness.prepare.children import DISK_FULL_EXIT, WORKER_COMMAND, last_meaningful_line, worker_environment
 from harness.prepare.steps import Step, StepResult, StepRunner
 from tests.prepare.conftest import FakeWorker
 
@@ -91,7 +94,11 @@ def test_a_hang_ends_at_the_deadline_with_all_its_processes(tmp_path: Path, fake
 
 @pytest.mark.parametrize(
     ("plan", "expected"),
-    [("garbage", "the worker wrote"), ("exit", "the process left with exit code 3 and no result")],
+    [
+        ("garbage", "the worker wrote"),
+        ("exit", "the process left with exit code 3 and no result"),
+        ("full", "the disk of the cache directory is full"),
+    ],
 )
 def test_a_broken_worker_is_a_failed_step(tmp_path: Path, fake_worker: Make, plan: str, expected: str) -> None:
     results = _run(tmp_path, fake_worker({"a": plan}), STEPS)
@@ -218,3 +225,11 @@ def test_the_worker_dies_with_its_parent(tmp_path: Path) -> None:
         parent.send_signal(signal.SIGKILL)
         parent.wait()
     assert _gone(pid)
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
+def test_the_real_worker_says_by_its_exit_code_that_the_disk_is_full(tmp_path: Path) -> None:
+    request = {"steps": [{"name": "a", "action": "inspect", "arguments": {}, "needs": []}]}
+    (tmp_path / "request.json").write_text(json.dumps(request))
+    command = [*WORKER_COMMAND, str(tmp_path / "request.json"), "/dev/full", str(os.getpid())]
+    assert subprocess.run(command, check=False, timeout=60).returncode == DISK_FULL_EXIT
