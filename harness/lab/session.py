@@ -104,6 +104,8 @@ class _Session:
     def run(self) -> SweepOutcome:
         plan = expand(self.sweep)
         lanes, refusals = self._assign(plan)
+        if len(refusals) > len(plan.skips) and self.interrupt.cancel.is_set():
+            raise KeyboardInterrupt  # a question cut short is no reason to skip a case, and no run has begun yet
         if not lanes:
             raise NoDeviceError(
                 "no target of this sweep can be used",
@@ -142,7 +144,7 @@ class _Session:
         refused: list[tuple[Case, str]] = []
         for case in lane.cases:
             if case.runtime not in lane.runtimes:
-                lane.runtimes[case.runtime] = open_runtime(case.runtime, lane.device)
+                lane.runtimes[case.runtime] = open_runtime(case.runtime, lane.device, self.interrupt.cancel)
             reason = lane.runtimes[case.runtime].unsupported_reason(case)
             if reason is not None:
                 refused.append((case, reason))

@@ -41,9 +41,17 @@ class LiteRt:
         device: the host.
         runtime: `python` names another interpreter; None is the harness's own.
         runner: the script that measures.
+        cancel: ends the question what the interpreter offers.
     """
 
-    def __init__(self, device: Device, runtime: RuntimeRef | None = None, runner: Path | None = None) -> None:
+    def __init__(
+        self,
+        device: Device,
+        runtime: RuntimeRef | None = None,
+        runner: Path | None = None,
+        cancel: Event | None = None,
+    ) -> None:
+        self._cancel = cancel or Event()
         self._device = device
         self._runtime = runtime or RuntimeRef()
         self._runner = runner or folder("device_scripts") / "litert_runner.py"
@@ -61,7 +69,7 @@ class LiteRt:
         if self.python is None:
             return f"{self._runtime.python} is not an executable Python interpreter; correct `runtime.litert.python`"
         answer = self._device.run(
-            self._argv, stdin=hello_request_bytes(), env=self._env(1), timeout_s=HELLO_TIMEOUT_S, cancel=Event()
+            self._argv, stdin=hello_request_bytes(), env=self._env(1), timeout_s=HELLO_TIMEOUT_S, cancel=self._cancel
         )
         log = answer.stderr.decode("utf-8", "replace")
         try:

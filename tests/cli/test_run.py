@@ -130,6 +130,24 @@ def test_a_report_is_readable_in_an_encoding_without_its_signs(harness: CommandL
     assert "p50 ms" in done.stdout
 
 
+def test_ctrl_c_twice_does_not_wait_for_an_interpreter_that_hangs(
+    harness: CommandLine, sweep_file: SweepFile, tmp_path: Path
+) -> None:
+    silent = tmp_path / "silent"
+    silent.write_text(f"#!/bin/sh\ntouch {tmp_path}/asked\nexec sleep 100\n")
+    silent.chmod(0o755)
+    begun = harness.start("run", sweep_file(extra=f"runtime: {{litert: {{python: {silent}}}}}\n"))
+    while not (tmp_path / "asked").exists():
+        assert begun.poll() is None
+        time.sleep(0.05)
+    for _ in range(2):
+        begun.send_signal(signal.SIGINT)
+        time.sleep(0.3)
+    _, errors = begun.communicate(timeout=20)
+    assert begun.returncode == 130
+    assert "Interrupted." in errors
+
+
 def test_nothing_to_resume_is_said(harness: CommandLine, sweep_file: SweepFile) -> None:
     done = harness("run", sweep_file(), "--resume")
     assert done.returncode == 2
