@@ -16,6 +16,7 @@
         ├── MissingDependencyError  an extra is not installed; names the command
         ├── ParseError            a tool's output lacks what must be in it
         ├── StoreError            the results store cannot be read or written
+        │   └── UnknownRunError   no run, or several, have that name                (exit 2)
         └── NoDeviceError         no usable device for a target                     (exit 3)
 """
 
@@ -103,6 +104,12 @@ class ParseError(StableError):
 
 class StoreError(StableError):
     """The results store cannot be read or written."""
+
+
+class UnknownRunError(StoreError):
+    """A run that is named on the command line is not in the store, or the name fits several."""
+
+    exit_code = 2
 
 
 class NoDeviceError(StableError):

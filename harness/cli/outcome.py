@@ -6,8 +6,6 @@ import codecs
 import errno
 import os
 import sys
-import tempfile
-import traceback
 
 import rich_click as click
 
@@ -78,6 +76,8 @@ def _disk_full(error: OSError) -> int:
 
 
 def _internal_error(error: Exception) -> int:
+    import traceback  # late: it is not needed on a good day, and takes its share of the start-up
+
     text = "".join(traceback.format_exception(error))
     if os.environ.get("HARNESS_DEBUG"):
         sys.stderr.write(text)
@@ -91,6 +91,8 @@ def _internal_error(error: Exception) -> int:
 
 
 def _kept_details(text: str) -> str:
+    import tempfile
+
     try:
         with tempfile.NamedTemporaryFile(
             "w", encoding="utf-8", errors="replace", prefix="harness-error-", suffix=".txt", delete=False

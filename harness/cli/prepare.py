@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import rich_click as click
 
 from harness.cli.options import cache_option, jobs_option, json_option
-from harness.cli.outcome import EXIT_FAILED_ROW, EXIT_INTERRUPTED, EXIT_OK
+from harness.cli.outcome import EXIT_FAILED_ROW, EXIT_OK
 from harness.domain import VARIANTS, ModelRef, Status, VariantFile
 from harness.errors import UsageError
 
@@ -66,7 +66,7 @@ def prepare_command(
             )
         except KeyboardInterrupt:
             cancel.set()
-            return EXIT_INTERRUPTED
+            raise
     _print(files, as_json)
     return EXIT_FAILED_ROW if any(file.status not in (Status.DONE, Status.UNSUPPORTED) for file in files) else EXIT_OK
 

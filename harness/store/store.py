@@ -24,7 +24,7 @@ from harness.domain import (
     RunView,
     VariantFile,
 )
-from harness.errors import StoreError
+from harness.errors import StoreError, UnknownRunError
 from harness.store import engine as engines
 from harness.store import records, results, schema, tables
 from harness.store.codec import decode, parse
@@ -139,17 +139,17 @@ class Store:
         """The run that a person means: an id, ``latest``, a name (its newest run), or the unique beginning of an id.
 
         Raises:
-            StoreError: none, or several begin so; the message names them.
+            UnknownRunError: none, or several begin so; the message names them.
         """
         found = _matching(self.list_runs(), ref)
         if len(found) == 1:
             return found[0]
         if found:
             some = ", ".join(run.run_id for run in found[:5])
-            raise StoreError(
+            raise UnknownRunError(
                 f"{len(found)} runs begin with {ref!r}: {some}", where=self.where, remedy="Write more of the id."
             )
-        raise StoreError(f"there is no run {ref!r} in this store", where=self.where, remedy=records.NAMING_A_RUN)
+        raise UnknownRunError(f"there is no run {ref!r} in this store", where=self.where, remedy=records.NAMING_A_RUN)
 
     def unfinished_run(self, sweep_sha256: str) -> RunRecord | None:
         """The newest run of a sweep file, by its hash, that did not finish."""

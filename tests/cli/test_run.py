@@ -189,6 +189,15 @@ def test_a_report_without_a_store_is_said(harness: CommandLine) -> None:
     assert "no results store" in done.stderr
 
 
+def test_a_run_that_is_not_there_is_a_usage_error(harness: CommandLine, sweep_file: SweepFile) -> None:
+    name = sweep_file(blocks=1)
+    assert harness("run", name).returncode == 0
+    for command in (["report", "nonsense"], ["run", name, "--resume", "nonsense"]):
+        done = harness(*command)
+        assert done.returncode == 2
+        assert "no run 'nonsense'" in done.stderr
+
+
 def test_piped_output_is_plain_lines(harness: CommandLine, sweep_file: SweepFile) -> None:
     start = time.monotonic()
     done = harness("run", sweep_file(), "--display", "plain")
