@@ -2,28 +2,27 @@
 
 from __future__ import annotations
 
-import threading
 import time
 import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import harness
-from harness.devices import Device
 from harness.devices.affinity import keep_controller_off
-from harness.devices.registry import open_device
-from harness.domain import Case, DeviceFacts, ResultRow, RunRecord, RuntimeRef, Status, VariantFile
-from harness.errors import HarnessError, NoDeviceError, StableError
+from harness.domain import Case, ModelRef, ResultRow, RunRecord, Status, VariantFile
+from harness.errors import NoDeviceError
 from harness.events import Event, Message, PrepareStarted, RowUpdated, RunFinished, RunStarted, VariantPrepared
+from harness.lab.assignment import LaneCases, assign, measured_cpus
 from harness.lab.interrupt import Interrupt
 from harness.lab.lane import Lane, LaneContext, utc_now
 from harness.lab.ledger import Ledger
-from harness.lab.tasks import DoneKey, Task, remaining, tasks_for
+from harness.lab.same import require_same_devices, require_same_file, wanted_variants
+from harness.lab.tasks import DoneKey, remaining, tasks_for
+from harness.lab.threads import LaneThread, run_lanes
 from harness.prepare import prepare
-from harness.runtimes import Runtime, open_runtime
 from harness.store import Lease, LeaseBook, LeaseKeeper, Store
 from harness.sweep import Plan, Sweep, estimate_s, expand
 
@@ -48,19 +47,6 @@ class SweepOutcome:
     state: str
     rows: tuple[ResultRow, ...]
     report_dir: Path
-
-
-@dataclass
-class _Lane:
-    """A device with what is to be done on it."""
-
-    device: Device
-    facts: DeviceFacts
-    cases: list[Case] = field(default_factory=list)
-    refused: list[Case] = field(default_factory=list)
-    runtimes: dict[RuntimeRef, Runtime] = field(default_factory=dict)
-    error: HarnessError | None = None
-    complete: bool = False
 
 
 def run_sweep(
@@ -103,72 +89,45 @@ class _Session:
 
     def run(self) -> SweepOutcome:
         plan = expand(self.sweep)
-        lanes, refusals = self._assign(plan)
-        if len(refusals) > len(plan.skips) and self.interrupt.cancel.is_set():
+        lanes = assign(plan, self.interrupt.cancel)
+        if self.interrupt.cancel.is_set():
             raise KeyboardInterrupt  # a question cut short is no reason to skip a case, and no run has begun yet
-        if not lanes:
-            raise NoDeviceError(
-                "no target of this sweep can be used",
-                remedy="; ".join(sorted({reason for _, reason in refusals})) or "Name a target under `targets:`.",
-            )
+        _require_work(plan, lanes)
         with ExitStack() as stack:
-            held = {lane.device.device_id: stack.enter_context(self._lease(lane.device)) for lane in lanes}
-            run = self._open_run(plan, lanes)
-            report_dir = self.request.reports_dir / run.run_id
-            ledger = Ledger(run.run_id, self.store, self._all_cases(plan), self.sweep.require_coverage)
-            done = self._restore(run, ledger)
+            held = {lane.device.device_id: stack.enter_context(self._lease(lane)) for lane in lanes if lane.cases}
+            run, ledger, done = self._open(plan, lanes)
             self._announce(run, plan, lanes, done)
-            files = self._prepare(run, [case for lane in lanes for case in lane.cases])
-            self._attach(ledger, lanes, files)
-            for case, reason in refusals:
-                self._row(ledger.refuse(case, Status.SKIPPED, reason), case)
+            files = self._prepare(run, lanes)
+            self._attach(ledger, plan, lanes, files)
             scratch = Path(stack.enter_context(TemporaryDirectory(prefix="harness-")))
-            self._measure(run, ledger, lanes, held, done, scratch)
-            return self._finish(run, ledger, lanes, report_dir)
-
-    # ---- devices ----------------------------------------------------------------------------------------------------
-
-    def _assign(self, plan: Plan) -> tuple[list[_Lane], list[tuple[Case, str]]]:
-        """Give every case of the plan a lane, or a reason why it has none."""
-        refusals = [(skip.case, skip.reason) for skip in plan.skips]
-        lanes: dict[str, _Lane] = {}
-        for target in dict.fromkeys(case.target for case in plan.cases):
-            device = open_device(target)
-            lane = lanes.setdefault(device.device_id, _Lane(device, device.facts()))
-            lane.cases += [case for case in plan.cases if case.target == target]
-        for lane in lanes.values():
-            refusals += self._refuse_unsupported(lane)
-        return [lane for lane in lanes.values() if lane.cases], refusals
-
-    def _refuse_unsupported(self, lane: _Lane) -> list[tuple[Case, str]]:
-        refused: list[tuple[Case, str]] = []
-        for case in lane.cases:
-            if case.runtime not in lane.runtimes:
-                lane.runtimes[case.runtime] = open_runtime(case.runtime, lane.device, self.interrupt.cancel)
-            reason = lane.runtimes[case.runtime].unsupported_reason(case)
-            if reason is not None:
-                refused.append((case, reason))
-        lane.refused = [case for case, _ in refused]
-        gone = {case.case_id for case in lane.refused}
-        lane.cases = [case for case in lane.cases if case.case_id not in gone]
-        return refused
+            complete = self._measure(ledger, lanes, held, done, scratch)
+            return self._finish(run, ledger, complete)
 
     @contextmanager
-    def _lease(self, device: Device) -> Iterator[tuple[Lease, LeaseKeeper]]:
-        lease = self.leases.acquire(device.device_id, holder=f"sweep {self.sweep.name}")
+    def _lease(self, lane: LaneCases) -> Iterator[tuple[Lease, LeaseKeeper]]:
+        lease = self.leases.acquire(lane.device.device_id, holder=f"sweep {self.sweep.name}")
         with LeaseKeeper(self.leases, lease) as keeper:
             yield lease, keeper
 
     # ---- the run ----------------------------------------------------------------------------------------------------
 
-    @staticmethod
-    def _all_cases(plan: Plan) -> list[Case]:
-        return [*plan.cases, *(skip.case for skip in plan.skips)]
+    def _open(self, plan: Plan, lanes: Sequence[LaneCases]) -> tuple[RunRecord, Ledger, frozenset[DoneKey]]:
+        """The run to write to, new or resumed, what is known of its cases, and what need not be done again."""
+        run = self.request.resume
+        if run is None:
+            run = self._create(plan, lanes)
+            return run, self._ledger(run, plan), frozenset()
+        before = self.store.view(run.run_id)
+        require_same_devices(before, [lane.facts for lane in lanes])
+        ledger = self._ledger(run, plan)
+        ledger.restore(before.invocations, self.store.checks(run.run_id))
+        self.store.finish_run(run.run_id, "running", None)
+        return run, ledger, self.store.done_keys(run.run_id)
 
-    def _open_run(self, plan: Plan, lanes: Sequence[_Lane]) -> RunRecord:
-        if self.request.resume is not None:
-            self.store.finish_run(self.request.resume.run_id, "running", None)
-            return self.request.resume
+    def _ledger(self, run: RunRecord, plan: Plan) -> Ledger:
+        return Ledger(run.run_id, self.store, _all_cases(plan), self.sweep.require_coverage)
+
+    def _create(self, plan: Plan, lanes: Sequence[LaneCases]) -> RunRecord:
         stamp = time.strftime("%Y%m%d-%H%M%S", time.gmtime())
         run = RunRecord(
             run_id=f"{stamp}-{self.sweep.name}-{uuid.uuid4().hex[:4]}",
@@ -180,25 +139,19 @@ class _Session:
             started_at=utc_now(),
         )
         device_of = {case.case_id: lane.device.device_id for lane in lanes for case in lane.cases}
-        self.store.create_run(run, [(case, device_of.get(case.case_id, "")) for case in self._all_cases(plan)])
+        self.store.create_run(run, [(case, device_of.get(case.case_id, "")) for case in _all_cases(plan)])
         self.store.save_estimate(run.run_id, estimate_s(plan, self.sweep.measure))
         for lane in lanes:
             self.store.save_facts(run.run_id, lane.facts)
         return run
 
-    def _restore(self, run: RunRecord, ledger: Ledger) -> frozenset[DoneKey]:
-        if self.request.resume is None:
-            return frozenset()
-        ledger.restore(self.store.invocations(run.run_id), self.store.checks(run.run_id))
-        return self.store.done_keys(run.run_id)
-
-    def _announce(self, run: RunRecord, plan: Plan, lanes: Sequence[_Lane], done: frozenset[DoneKey]) -> None:
+    def _announce(self, run: RunRecord, plan: Plan, lanes: Sequence[LaneCases], done: frozenset[DoneKey]) -> None:
         total = sum(len(tasks_for(lane.cases, self.sweep.measure)) for lane in lanes)
         self.post(
             RunStarted(
                 run.run_id,
                 run.name,
-                tuple(self._all_cases(plan)),
+                tuple(_all_cases(plan)),
                 tuple(lane.device.device_id for lane in lanes),
                 total - len(done),
                 len(done),
@@ -212,17 +165,30 @@ class _Session:
 
     # ---- preparation ------------------------------------------------------------------------------------------------
 
-    def _prepare(self, run: RunRecord, cases: Sequence[Case]) -> dict[tuple[str, str], VariantFile]:
-        models = tuple(dict.fromkeys(case.model for case in cases))
-        wanted = {(case.model.name, case.variant) for case in cases}
-        variants = tuple(dict.fromkeys(case.variant for case in cases))
-        self.post(PrepareStarted(len(models) * len(variants), self.clock()))
+    def _prepare(self, run: RunRecord, lanes: Sequence[LaneCases]) -> dict[tuple[str, str], VariantFile]:
+        """The files of all cases, by model and variant; only what a case needs is converted."""
+        wanted = wanted_variants([case for lane in lanes for case in lane.cases])
+        self.post(PrepareStarted(sum(len(models) * len(variants) for variants, models in wanted.items()), self.clock()))
+        before = {(file.model, file.variant): file for file in self.store.view(run.run_id).files}
+        files: dict[tuple[str, str], VariantFile] = {}
+        for variants, models in wanted.items():
+            for file in self._prepare_group(models, variants, run, before):
+                files[file.model, file.variant] = file
+        return files
 
+    def _prepare_group(
+        self,
+        models: Sequence[ModelRef],
+        variants: Sequence[str],
+        run: RunRecord,
+        before: Mapping[tuple[str, str], VariantFile],
+    ) -> tuple[VariantFile, ...]:
         def on_file(file: VariantFile) -> None:
+            require_same_file(run, before.get((file.model, file.variant)), file)
             self.store.save_variant_file(run.run_id, file)
             self.post(VariantPrepared(file, self.clock()))
 
-        files = prepare(
+        return prepare(
             models,
             variants,
             cache_dir=self.request.cache_dir,
@@ -232,71 +198,63 @@ class _Session:
             cancel=self.interrupt.stop,
             timeout_s=self.request.prepare_timeout_s,
         )
-        return {(file.model, file.variant): file for file in files if (file.model, file.variant) in wanted}
 
-    def _attach(self, ledger: Ledger, lanes: Sequence[_Lane], files: Mapping[tuple[str, str], VariantFile]) -> None:
-        """Tie files and devices to the cases; a case without a file becomes a row and leaves its lane."""
+    def _attach(
+        self,
+        ledger: Ledger,
+        plan: Plan,
+        lanes: Sequence[LaneCases],
+        files: Mapping[tuple[str, str], VariantFile],
+    ) -> None:
+        """Tie files and devices to the cases; what cannot run becomes a row with its reason and leaves its lane."""
+        for skip in plan.skips:
+            self._refuse(ledger, skip.case, Status.SKIPPED, skip.reason)
         for lane in lanes:
-            for case in lane.refused:
+            for case in (*lane.cases, *(case for case, _ in lane.refused)):
                 ledger.attach(files, lane.facts, case)
-            for case in lane.cases:
-                ledger.attach(files, lane.facts, case)
-                file = ledger[case.case_id].file
-                if not self.interrupt.stop.is_set() and (file is None or file.status is not Status.DONE):
-                    status, reason = (file.status, file.reason) if file else (Status.FAILED, "no model file")
-                    self._row(ledger.refuse(case, status, reason), case)
-            lane.cases = [case for case in lane.cases if ledger[case.case_id].refusal is None]
+            for case, reason in lane.refused:
+                self._refuse(ledger, case, Status.SKIPPED, reason)
+            if not self.interrupt.stop.is_set():  # otherwise the files are missing because nobody waited for them
+                self._refuse_without_file(ledger, lane)
 
-    def _row(self, row: ResultRow, case: Case) -> None:
-        self.post(RowUpdated(row, case, True, self.clock()))
+    def _refuse_without_file(self, ledger: Ledger, lane: LaneCases) -> None:
+        for case in tuple(lane.cases):
+            file = ledger[case.case_id].file
+            if file is None or file.status is not Status.DONE:
+                status, reason = (file.status, file.reason) if file else (Status.FAILED, "no model file")
+                self._refuse(ledger, case, status, reason)
+                lane.cases.remove(case)
+
+    def _refuse(self, ledger: Ledger, case: Case, status: Status, reason: str) -> None:
+        self.post(RowUpdated(ledger.refuse(case, status, reason), case, True, self.clock()))
 
     # ---- measurement ------------------------------------------------------------------------------------------------
 
     def _measure(
         self,
-        run: RunRecord,
         ledger: Ledger,
-        lanes: Sequence[_Lane],
+        lanes: Sequence[LaneCases],
         held: Mapping[str, tuple[Lease, LeaseKeeper]],
         done: frozenset[DoneKey],
         scratch: Path,
-    ) -> None:
+    ) -> bool:
+        """Run all lanes side by side; true when every one came to its end."""
         context = LaneContext(
             ledger, self.sweep.measure, self.sweep.accuracy, self.interrupt, self.post, scratch, self.clock
         )
         threads = []
-        for lane in lanes:
+        for lane in (lane for lane in lanes if lane.cases):
             lease, keeper = held[lane.device.device_id]
             worker = Lane(lane.device, lane.runtimes, context, lease.token, keeper.lost)
-            tasks = remaining(tasks_for(lane.cases, self.sweep.measure), done)
-            threads.append(threading.Thread(target=self._guard, args=(lane, worker, tasks), name=lane.device.device_id))
+            threads.append(LaneThread(worker, remaining(tasks_for(lane.cases, self.sweep.measure), done)))
         with keep_controller_off(measured_cpus(lanes)):
-            for thread in threads:
-                thread.start()
-            for thread in threads:
-                _join(thread)
-        failed = next((lane.error for lane in lanes if lane.error is not None), None)
-        if failed is not None:
-            raise failed
-
-    def _guard(self, lane: _Lane, worker: Lane, tasks: Sequence[Task]) -> None:
-        """Keep an error of one lane for the main thread, and stop the others in order."""
-        try:
-            lane.complete = worker.run(tasks)
-        except HarnessError as error:
-            lane.error = error
-        except Exception as error:  # the lane's boundary: nothing may vanish with a thread
-            lane.error = StableError(
-                f"internal error in the lane: {type(error).__name__}: {error}", where=lane.device.device_id
-            )
-            lane.error.__cause__ = error
-        if lane.error is not None:
-            self.interrupt.stop.set()
+            return run_lanes(threads, self.interrupt.stop)
 
     # ---- the end ----------------------------------------------------------------------------------------------------
 
-    def _finish(self, run: RunRecord, ledger: Ledger, lanes: Sequence[_Lane], report_dir: Path) -> SweepOutcome:
-        state = "finished" if all(lane.complete for lane in lanes) else "interrupted"
+    def _finish(self, run: RunRecord, ledger: Ledger, complete: bool) -> SweepOutcome:
+        state = "finished" if complete else "interrupted"
+        report_dir = self.request.reports_dir / run.run_id
         rows = ledger.final_rows()
         self.store.finish_run(run.run_id, state, utc_now())
         try:
@@ -306,17 +264,15 @@ class _Session:
         return SweepOutcome(run.run_id, state, rows, report_dir)
 
 
-def measured_cpus(lanes: Sequence[_Lane]) -> tuple[int, ...]:
-    """The CPUs of this machine on which cases are measured: the controller's own threads keep off them."""
-    chosen: set[int] = set()
-    for lane in lanes:
-        if lane.facts.kind == "host":
-            for case in lane.cases:
-                chosen.update(lane.device.choose_cpus(case.backend.cores, case.backend.threads))
-    return tuple(sorted(chosen))
+def _all_cases(plan: Plan) -> list[Case]:
+    return [*plan.cases, *(skip.case for skip in plan.skips)]
 
 
-def _join(thread: threading.Thread) -> None:
-    """Wait in short steps, so that signals reach the main thread."""
-    while thread.is_alive():
-        thread.join(0.2)
+def _require_work(plan: Plan, lanes: Sequence[LaneCases]) -> None:
+    if any(lane.cases for lane in lanes):
+        return
+    reasons = {skip.reason for skip in plan.skips} | {reason for lane in lanes for _, reason in lane.refused}
+    raise NoDeviceError(
+        "no target of this sweep can be used",
+        remedy="; ".join(sorted(reasons)) or "Name a target under `targets:`.",
+    )

@@ -21,6 +21,7 @@ from typing import Any
 import harness
 
 MAX_EVENT_BYTES = 16 << 20
+MAX_LOG_BYTES = 1 << 20
 # EX_IOERR of sysexits: the disk had no room for the worker's events, so its exit code has to say it.
 DISK_FULL_EXIT = 74
 _POLL_S = 0.05
@@ -83,6 +84,7 @@ def run_worker(
         finally:
             _kill(process)
     killed = end.returncode == -signal.SIGKILL and not (end.timed_out or end.cancelled or end.protocol_error)
+    keep_end(log_path)
     last = last_meaningful_line(log_path)
     oom = (killed and _oom_kills() > before) or (end.returncode < 0 and "bad_alloc" in last)
     return ChildEnd(end.returncode, end.timed_out, end.cancelled, oom, end.protocol_error, last)
@@ -99,6 +101,19 @@ def worker_environment(environ: Mapping[str, str]) -> dict[str, str]:
         "PYTHONIOENCODING": "utf-8",
     }
     return {key: value for key, value in environ.items() if key not in drop} | quiet
+
+
+def keep_end(log_path: Path, limit_bytes: int = MAX_LOG_BYTES) -> None:
+    """Cut a log to its last `limit_bytes`, from the beginning of a line: a chatty recipe shall not fill the cache."""
+    with log_path.open("rb+") as stream:
+        size = log_path.stat().st_size
+        if size <= limit_bytes:
+            return
+        stream.seek(size - limit_bytes)
+        end = stream.read()
+        stream.seek(0)
+        stream.write(end[end.find(b"\n") + 1 :])
+        stream.truncate()
 
 
 def last_meaningful_line(log_path: Path) -> str:

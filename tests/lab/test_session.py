@@ -10,7 +10,7 @@ import pytest
 
 from harness.devices.host import HostDevice
 from harness.domain import Purpose, Status
-from harness.errors import DeviceBusyError, NoDeviceError, StoreError
+from harness.errors import DeviceBusyError, NoDeviceError, StoreError, UsageError
 from harness.events import Event, InvocationFinished, InvocationStarted, RowUpdated, RunFinished
 from harness.lab import SweepOutcome, SweepRequest, current_view, run_sweep
 from harness.lab.interrupt import Interrupt
@@ -250,6 +250,39 @@ def test_a_case_that_a_device_refuses_names_the_device(bench: Bench) -> None:
     assert skipped.status is Status.SKIPPED
     assert skipped.device == done.device != ""
     assert "GPU" in skipped.reasons
+
+
+def interrupted_run(bench: Bench, fake: FakeInterpreter) -> SweepOutcome:
+    def stop_after_two(event: Event) -> None:
+        if sum(isinstance(event, InvocationFinished) for event in bench.events) == 2:
+            bench.interrupt.press()
+
+    outcome = bench.run(bench.sweep(fake.path), on_event=stop_after_two)
+    bench.interrupt = Interrupt()
+    return outcome
+
+
+def test_a_run_is_not_resumed_with_another_model_file(bench: Bench) -> None:
+    fake = bench.interpreter()
+    run_id = interrupted_run(bench, fake).run_id
+    with bench.store() as store:
+        (file,) = store.view(run_id).files
+        store.save_variant_file(run_id, replace(file, sha256="0" * 64))
+    with pytest.raises(UsageError, match=r"not the file that run .* has measured") as caught:
+        bench.run(bench.sweep(fake.path), resume=run_id)
+    assert "without --resume" in caught.value.remedy
+    assert len(fake.calls()) == 2
+
+
+def test_a_run_is_not_resumed_on_a_device_that_changed(bench: Bench) -> None:
+    fake = bench.interpreter()
+    run_id = interrupted_run(bench, fake).run_id
+    with bench.store() as store:
+        (facts,) = store.view(run_id).facts
+        store.save_facts(run_id, replace(facts, os_build="an older system"))
+    with pytest.raises(UsageError, match="os_build 'an older system' is now"):
+        bench.run(bench.sweep(fake.path), resume=run_id)
+    assert len(fake.calls()) == 2
 
 
 def test_events_tell_the_whole_run(bench: Bench) -> None:
