@@ -77,7 +77,7 @@ def main() -> int:
     rng = random.Random(options.seed)
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        sweep = write_sweep(folder, blocks=max(4, options.kills))
+        sweep = write_sweep(folder, blocks=max(4, 2 * options.kills))
         base = [sys.executable, "-m", "harness", "run", str(sweep), "--display", "json"]
         base += ["--reports", str(folder / "reports"), "--cache", str(folder / "cache")]
         said: list[Key] = []
