@@ -8,7 +8,7 @@ from __future__ import annotations
 import statistics
 from collections.abc import Iterable, Sequence
 
-from harness.domain import InvocationRecord, Purpose, ResultRow, RunView, Status
+from harness.domain import InvocationRecord, Purpose, ResultRow, RunView, Status, Verdict
 from harness.report.wording import (
     NOT_RUN,
     WORDS,
@@ -74,8 +74,12 @@ def _fastest_clause(group: Sequence[ResultRow], labels: Labels) -> str:
         return f"{group[0].model} has no row{where} that can be quoted"
     best = trusted[0]
     level = [row for row in trusted[1:] if not told_apart(best, row)]
-    name = f"{best.model} is fastest{where} as {best.variant} on {labels.setup(best)}"
+    beaten = [row for row in group if row.verdict is Verdict.NOISY and told_apart(row, best)]
+    limit = " of what can be quoted" if beaten else ""
+    name = f"{best.model} is fastest{where} as {best.variant} on {labels.setup(best)}{limit}"
     clause = f"{name}: {format_latency(best.latency_p50_ms)} ms"
+    if beaten:
+        clause += f" ({_faster_but_noisy(beaten, labels)})"
     if level:
         others = ", ".join(f"{row.variant} on {labels.setup(row)}" for row in level[:2])
         more = f" and {len(level) - 2} more" if len(level) > 2 else ""
@@ -85,6 +89,14 @@ def _fastest_clause(group: Sequence[ResultRow], labels: Labels) -> str:
         return clause + _accuracy_alone(best)
     faster = faster_by(_latency_ms(reference) / _latency_ms(best))
     return f"{clause}, {faster} {_reference_name(best, reference, labels)}{_accuracy_cost(best, reference)}"
+
+
+def _faster_but_noisy(rows: Sequence[ResultRow], labels: Labels) -> str:
+    """A wide interval leaves open how much faster a row is, not that it is."""
+    least = min(rows, key=_latency_ms)
+    more = f", and so {'is' if len(rows) == 2 else 'are'} {plural(len(rows) - 1, 'other row')}" if len(rows) > 1 else ""
+    setup = f"{least.variant} on {labels.setup(least)}"
+    return f"{setup} is faster ({format_latency(least.latency_p50_ms)} ms) but noisy{more}"
 
 
 def _latency_ms(row: ResultRow) -> float:

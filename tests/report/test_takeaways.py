@@ -49,6 +49,19 @@ def test_an_untrusted_row_is_never_the_fastest() -> None:
     assert "1 of 2 rows: 1 wrong output (digits_cnn int8 on cpu xnnpack: NaN)" in doubtful
 
 
+def test_a_noisy_row_that_is_faster_for_certain_is_named_beside_the_fastest_to_quote() -> None:
+    """Leaving it out would tell the reader that the slower one is the fastest there is."""
+    noisy = _at(0.3, case_id="n", variant="int8", verdict=Verdict.NOISY, reasons="the interval is wide")
+    fastest = takeaways([row(case_id="f"), noisy])[0]
+    assert "digits_cnn is fastest as float32 on cpu xnnpack of what can be quoted: 1.000 ms" in fastest
+    assert "int8 on cpu xnnpack is faster (0.3000 ms) but noisy" in fastest
+
+
+def test_a_noisy_row_that_may_not_be_faster_is_left_out() -> None:
+    near = _at(0.999, case_id="n", variant="int8", verdict=Verdict.NOISY, reasons="the interval is wide")
+    assert "int8" not in takeaways([row(case_id="f"), near])[0]
+
+
 def test_rows_whose_intervals_overlap_are_called_level() -> None:
     rows = [_at(1.0, case_id="a", variant="int8"), _at(1.005, case_id="b", variant="full_integer")]
     assert "level with full_integer on cpu xnnpack" in takeaways(rows)[0]
