@@ -84,11 +84,12 @@ def _fastest_clause(group: Sequence[ResultRow], labels: Labels) -> str:
         others = ", ".join(f"{row.variant} on {labels.setup(row)}" for row in level[:2])
         more = f" and {len(level) - 2} more" if len(level) > 2 else ""
         clause += f", level with {others}{more} (the intervals overlap or are missing)"
-    reference = _compared_with(best, trusted, level)
+    reference = _float32_beside(best, group, labels) or _compared_with(best, trusted, level)
     if reference is None:
         return clause + _accuracy_alone(best)
+    about = "" if is_trusted(reference) else "about "
     faster = faster_by(_latency_ms(reference) / _latency_ms(best))
-    return f"{clause}, {faster} {_reference_name(best, reference, labels)}{_accuracy_cost(best, reference)}"
+    return f"{clause}, {about}{faster} {_reference_name(best, reference, labels)}{_accuracy_cost(best, reference)}"
 
 
 def _faster_but_noisy(rows: Sequence[ResultRow], labels: Labels) -> str:
@@ -110,6 +111,15 @@ def told_apart(fast: ResultRow, slow: ResultRow) -> bool:
     return fast.latency_ci_high_ms < slow.latency_ci_low_ms
 
 
+def _float32_beside(best: ResultRow, group: Sequence[ResultRow], labels: Labels) -> ResultRow | None:
+    """The float32 row of the same backend and runtime, when it is slower for certain; it may be a noisy one."""
+    for row in group:
+        beside = row.variant == "float32" and labels.setup(row) == labels.setup(best)
+        if beside and (is_trusted(row) or row.verdict is Verdict.NOISY) and told_apart(best, row):
+            return row
+    return None
+
+
 def _compared_with(best: ResultRow, trusted: Sequence[ResultRow], level: Sequence[ResultRow]) -> ResultRow | None:
     """The fastest float32 row, or the next best when float32 itself is fastest; never one that is level."""
     slower = [row for row in trusted if row is not best and row not in level]
@@ -121,7 +131,8 @@ def _compared_with(best: ResultRow, trusted: Sequence[ResultRow], level: Sequenc
 
 def _reference_name(best: ResultRow, reference: ResultRow, labels: Labels) -> str:
     setup = "" if labels.setup(best) == labels.setup(reference) else f" on {labels.setup(reference)}"
-    return f"{reference.variant}{setup} ({format_latency(reference.latency_p50_ms)} ms)"
+    noisy = "" if is_trusted(reference) else ", noisy"
+    return f"{reference.variant}{setup} ({format_latency(reference.latency_p50_ms)} ms{noisy})"
 
 
 def faster_by(ratio: float) -> str:

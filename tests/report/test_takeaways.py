@@ -57,6 +57,15 @@ def test_a_noisy_row_that_is_faster_for_certain_is_named_beside_the_fastest_to_q
     assert "int8 on cpu xnnpack is faster (0.3000 ms) but noisy" in fastest
 
 
+def test_the_fastest_is_compared_with_float32_of_its_own_backend_even_if_that_is_noisy() -> None:
+    rows = [
+        row(case_id="f", verdict=Verdict.NOISY, reasons="the interval is wide"),
+        _at(9.0, case_id="b", backend="cpu builtin"),
+        _at(0.4, case_id="i", variant="int8"),
+    ]
+    assert "about 2.5 times as fast as float32 (1.000 ms, noisy)" in takeaways(rows)[0]
+
+
 def test_a_noisy_row_that_may_not_be_faster_is_left_out() -> None:
     near = _at(0.999, case_id="n", variant="int8", verdict=Verdict.NOISY, reasons="the interval is wide")
     assert "int8" not in takeaways([row(case_id="f"), near])[0]
