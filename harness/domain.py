@@ -517,3 +517,4 @@ class ResultRow:
     minimum_detectable_effect_pct: float | None = None
     model_sha256: str = ""
     accuracy_samples: int | None = None
+    device_id: str = ""

@@ -188,6 +188,7 @@ def _base(run_id: str, case: Case, status: Status, facts: DeviceFacts | None, fi
         "reasons": "",
         "target": case.target.label,
         "device": facts.model if facts is not None else "",
+        "device_id": facts.device_id if facts is not None else "",
         "model": case.model.name,
         "variant": case.variant,
         "backend": case.backend.label,

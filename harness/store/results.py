@@ -13,8 +13,8 @@ from sqlalchemy import ColumnElement, Connection, FromClause, Select, and_, dele
 
 from harness.domain import Case, DeviceFacts, ResultRow
 from harness.errors import StoreError
+from harness.figures import metrics_of, series_key
 from harness.store.codec import from_json, to_json
-from harness.store.metrics import metrics_of, series_key
 from harness.store.records import run_number
 from harness.store.tables import bench_case, device_facts, metric, result_row
 

@@ -7,8 +7,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from harness.domain import Purpose, ResultRow
-from harness.report.csv_files import METRICS_COLUMNS, SUMMARY_COLUMNS, metrics_csv, series_key, summary_csv
+from harness.domain import Purpose
+from harness.figures import series_key
+from harness.report.csv_files import METRICS_COLUMNS, SUMMARY_COLUMNS, metrics_csv, summary_csv
 from tests.report.factory import empty_view, row, run_view
 from tests.report.hostile import hostile_view
 
@@ -20,7 +21,7 @@ SUMMARY = (
     "reference_error,clock_ghz,clock_share,temp_start_c,temp_end_c,"
     "remedy,weights,runtime,runtime_version,accelerator,converter,timed,pss_mib,top1,top5,reference_max_abs,"
     "reference_cosine,latency_min_ms,foreign_load,clock_source,minimum_detectable_effect_pct,model_sha256,"
-    "accuracy_samples"
+    "accuracy_samples,device_id"
 )
 METRICS = (
     "run_id,case_id,series_key,device,model,variant,runtime,backend,threads,metric,stat,value,unit,direction,n,block"
@@ -103,8 +104,12 @@ def _is_median(line: dict[str, str], case_id: str) -> bool:
     return line["stat"] == "invocation_median" and line["case_id"] == case_id
 
 
-def test_series_key_is_the_case_on_the_device_in_every_run() -> None:
-    one: ResultRow = row()
-    assert series_key(one) == series_key(replace(one, run_id="another", latency_p50_ms=9.0))
-    assert series_key(one) != series_key(replace(one, device="another"))
-    assert series_key(one) != series_key(replace(one, case_id="another"))
+def test_the_series_key_is_the_one_of_the_store_and_the_same_in_every_run() -> None:
+    view = run_view()
+    one = view.rows[0]
+    case = next(case for case in view.cases if case.case_id == one.case_id)
+    facts = next((facts for facts in view.facts if facts.device_id == one.device_id), None)
+    later = replace(view, rows=tuple(replace(row, run_id="another") for row in view.rows))
+    for told in (view, later):
+        line = next(line for line in _read(metrics_csv(told)) if line["case_id"] == one.case_id)
+        assert int(line["series_key"], 16) == series_key(one, case, facts)

@@ -4,10 +4,10 @@ from dataclasses import fields, replace
 
 import pytest
 
+from harness import figures
 from harness.domain import Case, ResultRow, Status, Verdict
+from harness.figures import metrics_of, series_key
 from harness.store import Store
-from harness.store import metrics as figures
-from harness.store.metrics import metrics_of, series_key
 from tests.store import build
 
 INT8, FLOAT = build.case("int8"), build.case("float32")
@@ -55,8 +55,8 @@ def test_every_numeric_column_is_a_figure() -> None:
     """A column that is added to ResultRow must not be forgotten in comparisons."""
     counts = {"threads", "invocations", "samples", "accuracy_samples"}
     numeric = {field.name for field in fields(ResultRow) if "float" in str(field.type) or "int" in str(field.type)}
-    assert numeric - counts == set(figures._FIGURES)
-    pairs = [(name, stat) for name, stat, _, _ in figures._FIGURES.values()]
+    assert numeric - counts == set(figures.FIGURES)
+    pairs = [(figure.name, figure.stat) for figure in figures.FIGURES.values()]
     assert len(set(pairs)) == len(pairs)
 
 

@@ -1,0 +1,98 @@
+"""A result row as single figures, and the key that says which rows of different runs measure the same thing. Pure.
+
+The store's metric table and metrics.csv are both made from this.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+
+from harness.domain import Case, DeviceFacts, ResultRow, content_id
+
+LOWER, HIGHER, NEITHER = "lower", "higher", ""
+
+
+@dataclass(frozen=True)
+class Metric:
+    """One figure of one row. `direction` is the better one, empty where neither is; `n` is what the figure rests on."""
+
+    name: str
+    stat: str
+    value: float
+    unit: str
+    direction: str
+    n: int
+
+
+@dataclass(frozen=True)
+class Figure:
+    """What a column of ResultRow is. `count` names the column that says how many it rests on; without one that is 1."""
+
+    name: str
+    stat: str
+    unit: str
+    direction: str
+    count: str = ""
+
+
+FIGURES: dict[str, Figure] = {
+    "latency_p50_ms": Figure("latency", "p50", "ms", LOWER, "invocations"),
+    "latency_p90_ms": Figure("latency", "p90", "ms", LOWER, "invocations"),
+    "latency_ci_low_ms": Figure("latency", "ci_low", "ms", LOWER, "invocations"),
+    "latency_ci_high_ms": Figure("latency", "ci_high", "ms", LOWER, "invocations"),
+    "latency_min_ms": Figure("latency", "min", "ms", LOWER, "samples"),
+    "minimum_detectable_effect_pct": Figure("latency", "minimum_detectable_effect", "%", LOWER, "invocations"),
+    "init_ms": Figure("init", "p50", "ms", LOWER, "invocations"),
+    "first_inference_ms": Figure("first_inference", "p50", "ms", LOWER, "invocations"),
+    "peak_rss_mib": Figure("peak_rss", "value", "MiB", LOWER),
+    "pss_mib": Figure("pss", "value", "MiB", LOWER),
+    "model_size_mb": Figure("model_size", "value", "MB", LOWER),
+    "model_size_gzip_mb": Figure("model_size_gzip", "value", "MB", LOWER),
+    "delegated_nodes": Figure("delegated_nodes", "value", "nodes", HIGHER),
+    "total_nodes": Figure("total_nodes", "value", "nodes", NEITHER),
+    "partitions": Figure("partitions", "value", "partitions", LOWER),
+    "accuracy": Figure("accuracy", "value", "1", HIGHER, "accuracy_samples"),
+    "top1": Figure("top1", "value", "1", HIGHER, "accuracy_samples"),
+    "top5": Figure("top5", "value", "1", HIGHER, "accuracy_samples"),
+    "reference_error": Figure("reference_error", "rmse", "output", LOWER),
+    "reference_max_abs": Figure("reference_error", "max_abs", "output", LOWER),
+    "reference_cosine": Figure("reference_error", "cosine", "1", HIGHER),
+    "clock_ghz": Figure("clock", "value", "GHz", HIGHER, "invocations"),
+    "clock_share": Figure("clock_share", "value", "1", HIGHER, "invocations"),
+    "temp_start_c": Figure("temperature", "start", "C", LOWER, "invocations"),
+    "temp_end_c": Figure("temperature", "end", "C", LOWER, "invocations"),
+    "foreign_load": Figure("foreign_load", "value", "1", LOWER, "invocations"),
+}
+
+
+def metrics_of(row: ResultRow) -> Iterator[Metric]:
+    """The figures that `row` has; an empty cell and NaN give none."""
+    for column, figure in FIGURES.items():
+        value = getattr(row, column)
+        if value is not None and not math.isnan(value):
+            n = getattr(row, figure.count) or 0 if figure.count else 1
+            yield Metric(figure.name, figure.stat, float(value), figure.unit, figure.direction, n)
+
+
+def series_key(row: ResultRow, case: Case, facts: DeviceFacts | None) -> int:
+    """A number of 63 bits that agrees for rows of any runs that may be compared with each other.
+
+    In it: model file, variant, device model, SoC and OS build, runtime and its version, backend with all its options,
+    threads and cores. Not in it: the single device, the run, the protocol.
+    """
+    digest = content_id(
+        {
+            "model": row.model_sha256 or row.model,
+            "variant": row.variant,
+            "device": facts.model if facts else row.device,
+            "soc": facts.soc if facts else "",
+            "os_build": facts.os_build if facts else "",
+            "runtime": case.runtime.name,
+            "runtime_version": row.runtime_version,
+            "backend": asdict(case.backend),
+        },
+        16,
+    )
+    return int(digest, 16) >> 1
