@@ -112,7 +112,7 @@
 
   function cell(found) {
     if (found === null) return "";
-    let text = String(found).replace(/\r\n?/g, "\n");
+    let text = String(found).replace(/\r\n?/g, "\n").replace(/\0/g, "");
     if (typeof found === "string" && /^[=+\-@\t\n]/.test(text) && (text.trim() !== text || isNaN(Number(text)))) text = `'${text}`;
     return /[",\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
   }
