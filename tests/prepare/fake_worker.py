@@ -62,7 +62,8 @@ def misbehave(what: str, position: int, plan: Path, events: Any) -> None:
         os.kill(os.getpid(), signal.SIGSEGV)
     if what == "hang":
         child = os.fork()
-        plan.with_suffix(".pid").write_text(f"{os.getpid()} {child}" if child else plan.with_suffix(".pid").read_text())
+        if child:
+            plan.with_suffix(".pid").write_text(f"{os.getpid()} {child}")
         time.sleep(600)
     if what == "garbage":
         events.write("\x00\xff not json\n")
