@@ -26,6 +26,8 @@ from harness.prepare import prepare
 from harness.store import Lease, LeaseBook, LeaseKeeper, Store
 from harness.sweep import Plan, Sweep, estimate_s, expand
 
+Files = Mapping[tuple[str, str], VariantFile]  # by model and variant
+
 
 @dataclass(frozen=True)
 class SweepRequest:
@@ -95,9 +97,9 @@ class _Session:
         _require_work(plan, lanes)
         with ExitStack() as stack:
             held = {lane.device.device_id: stack.enter_context(self._lease(lane)) for lane in lanes if lane.cases}
-            run, ledger, done = self._open(plan, lanes)
+            run, ledger, done, measured = self._open(plan, lanes)
             self._announce(run, plan, lanes, done)
-            files = self._prepare(run, lanes)
+            files = self._prepare(run, lanes, measured)
             self._attach(ledger, plan, lanes, files)
             scratch = Path(stack.enter_context(TemporaryDirectory(prefix="harness-")))
             complete = self._measure(ledger, lanes, held, done, scratch)
@@ -111,18 +113,20 @@ class _Session:
 
     # ---- the run ----------------------------------------------------------------------------------------------------
 
-    def _open(self, plan: Plan, lanes: Sequence[LaneCases]) -> tuple[RunRecord, Ledger, frozenset[DoneKey]]:
-        """The run to write to, new or resumed, what is known of its cases, and what need not be done again."""
+    def _open(self, plan: Plan, lanes: Sequence[LaneCases]) -> tuple[RunRecord, Ledger, frozenset[DoneKey], Files]:
+        """The run to write to, new or resumed, what is known of its cases, what need not be done again, and the files
+        that were measured so far."""
         run = self.request.resume
         if run is None:
             run = self._create(plan, lanes)
-            return run, self._ledger(run, plan), frozenset()
+            return run, self._ledger(run, plan), frozenset(), {}
         before = self.store.view(run.run_id)
         require_same_devices(before, [lane.facts for lane in lanes])
         ledger = self._ledger(run, plan)
         ledger.restore(before.invocations, self.store.checks(run.run_id))
         self.store.finish_run(run.run_id, "running", None)
-        return run, ledger, self.store.done_keys(run.run_id)
+        files = {(file.model, file.variant): file for file in before.files}
+        return run, ledger, self.store.done_keys(run.run_id), files
 
     def _ledger(self, run: RunRecord, plan: Plan) -> Ledger:
         return Ledger(run.run_id, self.store, _all_cases(plan), self.sweep.require_coverage)
@@ -165,14 +169,13 @@ class _Session:
 
     # ---- preparation ------------------------------------------------------------------------------------------------
 
-    def _prepare(self, run: RunRecord, lanes: Sequence[LaneCases]) -> dict[tuple[str, str], VariantFile]:
+    def _prepare(self, run: RunRecord, lanes: Sequence[LaneCases], measured: Files) -> Files:
         """The files of all cases, by model and variant; only what a case needs is converted."""
         wanted = wanted_variants([case for lane in lanes for case in lane.cases])
         self.post(PrepareStarted(sum(len(models) * len(variants) for variants, models in wanted.items()), self.clock()))
-        before = {(file.model, file.variant): file for file in self.store.view(run.run_id).files}
         files: dict[tuple[str, str], VariantFile] = {}
         for variants, models in wanted.items():
-            for file in self._prepare_group(models, variants, run, before):
+            for file in self._prepare_group(models, variants, run, measured):
                 files[file.model, file.variant] = file
         return files
 
@@ -181,10 +184,10 @@ class _Session:
         models: Sequence[ModelRef],
         variants: Sequence[str],
         run: RunRecord,
-        before: Mapping[tuple[str, str], VariantFile],
+        measured: Files,
     ) -> tuple[VariantFile, ...]:
         def on_file(file: VariantFile) -> None:
-            require_same_file(run, before.get((file.model, file.variant)), file)
+            require_same_file(run, measured.get((file.model, file.variant)), file)
             self.store.save_variant_file(run.run_id, file)
             self.post(VariantPrepared(file, self.clock()))
 
@@ -204,7 +207,7 @@ class _Session:
         ledger: Ledger,
         plan: Plan,
         lanes: Sequence[LaneCases],
-        files: Mapping[tuple[str, str], VariantFile],
+        files: Files,
     ) -> None:
         """Tie files and devices to the cases; what cannot run becomes a row with its reason and leaves its lane."""
         for skip in plan.skips:
