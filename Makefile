@@ -41,7 +41,7 @@ $(VENV)/bin/python:
 	  else echo "Python cannot make virtual environments here: apt-get install python3-venv"; exit 1; fi; }
 
 $(VENV)/installed: setup.cfg pyproject.toml | $(VENV)/bin/python
-	$(BIN)/python -m pip install --quiet --editable '.[prepare]'
+	$(BIN)/python -m pip install --quiet --editable '.[prepare,android]'
 	touch $@
 
 $(VENV)/tox: | $(VENV)/bin/python

@@ -136,10 +136,14 @@ class Backend:
 
 @dataclass(frozen=True)
 class RuntimeRef:
-    """Which inference library: `python` is the interpreter that has it, None for the harness's own."""
+    """Which inference library: `python` is the interpreter that has it, None for the harness's own.
+
+    On phones `options` name the files: ``(("binary", "/path/benchmark_model"),)``.
+    """
 
     name: str = "litert"
     python: str | None = None
+    options: tuple[tuple[str, str], ...] = ()
 
     @property
     def label(self) -> str:
@@ -163,6 +167,38 @@ class MeasureSettings:
     seed: int = 1
     memory: bool = True
     profile: bool = True
+
+
+@dataclass(frozen=True)
+class Gate:
+    """When a phone may begin a block: as cool as at the start (within `rise_c`), thermal status none, charged enough.
+
+    `max_temp_c` is an absolute ceiling, None for none. After `timeout_s` of waiting the block is run and marked.
+    """
+
+    rise_c: float = 3.0
+    max_temp_c: float | None = None
+    min_battery_pct: float = 20.0
+    timeout_s: float = 600.0
+
+
+@dataclass(frozen=True)
+class DeviceSettings:
+    """What a sweep may change on a phone; None leaves a setting as it is.
+
+    Only `stay_awake` is changed without being asked for: a sleeping screen lowers the clocks. `governor` and
+    `clock_khz` (a fixed clock of the measured cluster, or ``max``) need root. `brightness` is 0 to 255.
+    """
+
+    stay_awake: bool | None = True
+    governor: str | None = None
+    clock_khz: int | str | None = None
+    fixed_performance_mode: bool | None = None
+    airplane_mode: bool | None = None
+    animations: bool | None = None
+    battery_saver: bool | None = None
+    brightness: int | None = None
+    gate: Gate = Gate()
 
 
 @dataclass(frozen=True)
@@ -265,6 +301,7 @@ class Core:
     online: bool = True
     capacity: int | None = None
     max_khz: int | None = None
+    cluster: int | None = None
 
 
 @dataclass(frozen=True)
@@ -272,7 +309,8 @@ class DeviceFacts:
     """What identifies a device and what it can guarantee.
 
     `fingerprint` fields are what must agree for two rows to be compared. `notes` are sentences for the reader, such as
-    "homogeneous cores: core 1 chosen by index".
+    "homogeneous cores: core 1 chosen by index". `abis` are what binaries a phone runs, best first; `details` further
+    figures for the reader, by name.
     """
 
     device_id: str
@@ -287,6 +325,8 @@ class DeviceFacts:
     clock_source: str | None = None
     gpus: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
+    abis: tuple[str, ...] = ()
+    details: tuple[tuple[str, str], ...] = ()
 
     @property
     def fingerprint(self) -> dict[str, str]:
@@ -349,6 +389,8 @@ class Evidence:
     ``scaling_cur_freq`` or ``add_chain``); `clock_share` is the effective clock over the core's highest.
     `foreign_load` is the share of the pinned cores' time taken by others during the timed window, in [0, 1].
     `wait_share` is the share of the window in which the process was runnable but not running.
+    `thermal_status` is the highest of Android's levels (0 none to 6 shutdown) during it, `battery_pct` the charge at its
+    end, `telemetry_load` the share of one core that observing took.
     """
 
     cpus: tuple[int, ...] = ()
@@ -363,6 +405,26 @@ class Evidence:
     wait_share: float | None = None
     output_read_us: float | None = None
     notes: tuple[str, ...] = ()
+    thermal_status: int | None = None
+    battery_pct: float | None = None
+    telemetry_load: float | None = None
+
+
+@dataclass(frozen=True)
+class ToolTiming:
+    """What a tool that keeps its samples to itself says of one process; None for what it does not print.
+
+    `count` inferences, times in microseconds. `first_us`, `std_us` and the percentiles depend on the tool's version.
+    """
+
+    count: int
+    avg_us: float
+    min_us: float | None = None
+    max_us: float | None = None
+    std_us: float | None = None
+    p5_us: float | None = None
+    median_us: float | None = None
+    p95_us: float | None = None
 
 
 @dataclass(frozen=True)
@@ -370,7 +432,7 @@ class InvocationResult:
     """What came back from one process. Arrays are int64 nanoseconds in order of time; empty unless TIMING.
 
     `timed` says what a sample holds: ``call+read`` (the outputs were read on the CPU inside the sample), or ``call``
-    when the backend is proven synchronous.
+    when the backend is proven synchronous. `tool` stands in for samples where a tool gives only their summary.
     """
 
     status: Status
@@ -390,6 +452,7 @@ class InvocationResult:
     accelerator: str = ""
     wall_s: float = 0.0
     log: str = ""
+    tool: ToolTiming | None = None
 
 
 @dataclass(frozen=True)

@@ -17,7 +17,11 @@
         ├── ParseError            a tool's output lacks what must be in it
         ├── StoreError            the results store cannot be read or written
         │   └── UnknownRunError   no run, or several, have that name                (exit 2)
+        ├── DeviceError           a device refused or failed something it was told to do
+        │   ├── StorageFullError  no room on the device
+        │   └── RestoreError      a changed setting could not be put back
         └── NoDeviceError         no usable device for a target                     (exit 3)
+            └── UnauthorizedError the phone has not allowed this computer           (exit 3)
 """
 
 from __future__ import annotations
@@ -116,3 +120,19 @@ class NoDeviceError(StableError):
     """No usable device for a target of the sweep."""
 
     exit_code = 3
+
+
+class UnauthorizedError(NoDeviceError):
+    """The phone is attached and has not allowed this computer to debug it."""
+
+
+class DeviceError(StableError):
+    """A device refused or failed something it was told to do."""
+
+
+class StorageFullError(DeviceError):
+    """There is no room left on the device."""
+
+
+class RestoreError(DeviceError):
+    """A setting that was changed on a device could not be put back; `what` lists each."""

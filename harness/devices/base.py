@@ -7,14 +7,47 @@ from dataclasses import dataclass
 from threading import Event
 from typing import Protocol
 
-from harness.domain import DeviceFacts
+from harness.domain import DeviceFacts, Evidence
+
+
+@dataclass(frozen=True)
+class Watch:
+    """What to arrange and observe around one process: the CPUs to pin it to, and whether to poll its memory.
+
+    Polling disturbs the clock, so a timing pass never asks for it.
+    """
+
+    cpus: tuple[int, ...] = ()
+    memory: bool = False
+
+
+@dataclass(frozen=True)
+class Observed:
+    """What the device saw of one process; None where it could not say.
+
+    `cpus` is the process's own affinity mask after pinning, read from its /proc entry; `online` the CPUs online after
+    it ended. `*_uptime_s` are the device's seconds since boot. `cpu_s` is the CPU time of the process and its children.
+    `time_in_state` has, for the cluster of the first pinned CPU, the ticks (10 ms) that passed at each clock in kHz
+    while the process ran. `gpu_memory_kib` is what the kernel accounts to the process beside its resident memory.
+    """
+
+    cpus: tuple[int, ...] | None = None
+    online: tuple[int, ...] | None = None
+    started_uptime_s: float | None = None
+    ended_uptime_s: float | None = None
+    cpu_s: float | None = None
+    peak_rss_kib: int | None = None
+    pss_kib: int | None = None
+    gpu_memory_kib: int | None = None
+    time_in_state: tuple[tuple[int, int], ...] = ()
 
 
 @dataclass(frozen=True)
 class ProcessResult:
     """How a child process ended. `returncode` is negative for a signal; `timed_out` and `cancelled` mean we killed it.
 
-    `oom` is true when the kernel (or a memory limit) is known to have ended it.
+    `oom` is true when the kernel (or a memory limit) is known to have ended it. `offline` is true when the device was
+    lost before the process ended. `observed` is there when a `Watch` was given, `evidence` when the device made some.
     """
 
     returncode: int
@@ -24,6 +57,9 @@ class ProcessResult:
     timed_out: bool = False
     cancelled: bool = False
     oom: bool = False
+    offline: bool = False
+    observed: Observed | None = None
+    evidence: Evidence | None = None
 
 
 class Device(Protocol):

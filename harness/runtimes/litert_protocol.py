@@ -294,24 +294,21 @@ def _coverage(counts: Mapping[str, Any] | None, delegate: str, log: str) -> Cove
 
 
 def _evidence(fields: Mapping[str, Any], accelerator: str) -> Evidence:
-    names = (
-        "clock_start_ghz",
-        "clock_end_ghz",
-        "clock_share",
-        "temp_start_c",
-        "temp_end_c",
-        "foreign_load",
-        "wait_share",
-        "output_read_us",
-    )
     source = fields.get("clock_source")
     software = f"{accelerator}: the CPU imitates a GPU, so this is no GPU's speed"
     return Evidence(
         cpus=tuple(int(cpu) for cpu in fields["cpus"]),
         cpus_verified=bool(fields["cpus_verified"]),
         clock_source=None if source is None else str(source),
+        clock_start_ghz=_maybe(fields.get("clock_start_ghz")),
+        clock_end_ghz=_maybe(fields.get("clock_end_ghz")),
+        clock_share=_maybe(fields.get("clock_share")),
+        temp_start_c=_maybe(fields.get("temp_start_c")),
+        temp_end_c=_maybe(fields.get("temp_end_c")),
+        foreign_load=_maybe(fields.get("foreign_load")),
+        wait_share=_maybe(fields.get("wait_share")),
+        output_read_us=_maybe(fields.get("output_read_us")),
         notes=(*map(str, fields.get("notes", ())), *([software] if "software" in accelerator else [])),
-        **{name: _maybe(fields.get(name)) for name in names},
     )
 
 
