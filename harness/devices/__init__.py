@@ -1,5 +1,5 @@
 """Things that run processes and can say what they are; `harness.devices.registry.open_device` finds them."""
 
-from harness.devices.base import Device, ProcessResult
+from harness.devices.base import Device, Observed, ProcessResult, Watch
 
-__all__ = ["Device", "ProcessResult"]
+__all__ = ["Device", "Observed", "ProcessResult", "Watch"]

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Collection, Mapping
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from pathlib import Path
 from threading import Event
 from typing import Protocol
 
-from harness.domain import DeviceFacts, Evidence
+from harness.domain import DeviceFacts, DeviceSettings, Evidence
 
 
 @dataclass(frozen=True)
@@ -62,6 +64,10 @@ class ProcessResult:
     evidence: Evidence | None = None
 
 
+Say = Callable[[str, str], None]
+"""Takes a level (``info``, ``warning``, ``error``) and a sentence for the reader."""
+
+
 class Device(Protocol):
     """A thing that runs processes and can say what it is."""
 
@@ -80,7 +86,51 @@ class Device(Protocol):
         """
 
     def run(
-        self, argv: tuple[str, ...], *, stdin: bytes, env: Mapping[str, str], timeout_s: float, cancel: Event
+        self,
+        argv: tuple[str, ...],
+        *,
+        stdin: bytes,
+        env: Mapping[str, str],
+        timeout_s: float,
+        cancel: Event,
+        watch: Watch | None = None,
     ) -> ProcessResult:
         """Run to the end, or kill the whole process group at the deadline or when `cancel` is set. Never raises for
         what the child does."""
+
+    def put(self, local: Path, *, sha256: str = "", name: str = "", executable: bool = False) -> str:
+        """The path on the device of a file with the content of `local`; what is there is not copied again.
+
+        Raises:
+            DeviceOfflineError: the device was lost.
+            StorageFullError: there is no room.
+        """
+
+    def put_folder(self, files: Mapping[str, Path], executable: Collection[str] = ()) -> str:
+        """The path on the device of a folder that holds `files` by their names. Raises like `put`."""
+
+    def fetch(self, remote: str, local: Path) -> None:
+        """Copy a file of the device here and remove it there.
+
+        Raises:
+            DeviceOfflineError: the device was lost.
+            DeviceError: there is no such file.
+        """
+
+    def session(self, settings: DeviceSettings, say: Say) -> AbstractContextManager[None]:
+        """What surrounds all measurements: settings made and put back, telemetry on.
+
+        Raises:
+            DeviceBusyError: somebody else measures on it.
+            DeviceOfflineError: it does not answer.
+            RestoreError: on leaving, something could not be put back.
+        """
+
+    def wait_reason(self) -> str:
+        """Why the next block should not begin yet (``cooling: 41.0 C, gate 38.0 C``), or an empty text."""
+
+    def redo_reason(self, evidence: Evidence) -> str:
+        """Why an invocation should be made again (``thermal status 2``), or an empty text."""
+
+    def recover(self, cancel: Event) -> bool:
+        """Try once to reach a lost device again and to set it up as before; whether it answers."""

@@ -5,17 +5,20 @@ from __future__ import annotations
 import os
 import platform
 import re
-from collections.abc import Callable, Iterable, Mapping
+import shutil
+from collections.abc import Callable, Collection, Iterable, Mapping
+from contextlib import AbstractContextManager, nullcontext
 from functools import cached_property
 from pathlib import Path
 from threading import Event
 
-from harness.devices.base import ProcessResult
+from harness.devices.base import ProcessResult, Say, Watch
 from harness.devices.cpus import choose, read_cores, sibling_groups
 from harness.devices.host_facts import read_facts
 from harness.devices.process import run_process
 from harness.devices.vulkan import Vulkan, find_vulkan
-from harness.domain import Core, DeviceFacts
+from harness.domain import Core, DeviceFacts, DeviceSettings, Evidence
+from harness.errors import DeviceError
 
 
 class HostDevice:
@@ -67,7 +70,59 @@ class HostDevice:
         return choose(cores, threads, self._available, sibling_groups(self._root, self._available))
 
     def run(
-        self, argv: tuple[str, ...], *, stdin: bytes, env: Mapping[str, str], timeout_s: float, cancel: Event
+        self,
+        argv: tuple[str, ...],
+        *,
+        stdin: bytes,
+        env: Mapping[str, str],
+        timeout_s: float,
+        cancel: Event,
+        watch: Watch | None = None,
     ) -> ProcessResult:
-        """Run to the end, or kill the whole process group at the deadline or when `cancel` is set."""
+        """Run to the end, or kill the whole process group at the deadline or when `cancel` is set.
+
+        Runners on the host pin and observe themselves: `watch` is for devices on which they cannot.
+        """
         return run_process(argv, stdin=stdin, env=env, timeout_s=timeout_s, cancel=cancel, root=self._root)
+
+    def put(self, local: Path, *, sha256: str = "", name: str = "", executable: bool = False) -> str:
+        """The file itself: it is here already."""
+        return str(local)
+
+    def put_folder(self, files: Mapping[str, Path], executable: Collection[str] = ()) -> str:
+        """The folder that holds `files` already.
+
+        Raises:
+            DeviceError: they do not lie in one folder under these names.
+        """
+        folders = {path.parent for path in files.values()}
+        if len(folders) != 1 or any(path.name != name for name, path in files.items()):
+            raise DeviceError("these files do not lie in one folder", remedy="Put them together under their names.")
+        return str(folders.pop())
+
+    def fetch(self, remote: str, local: Path) -> None:
+        """Move a file.
+
+        Raises:
+            DeviceError: there is no such file.
+        """
+        try:
+            shutil.move(remote, local)
+        except OSError as error:
+            raise DeviceError(f"{remote} cannot be fetched: {error.strerror}", where=self.device_id) from error
+
+    def session(self, settings: DeviceSettings, say: Say) -> AbstractContextManager[None]:
+        """Nothing: the settings of a sweep are for phones."""
+        return nullcontext()
+
+    def wait_reason(self) -> str:
+        """Empty: the host has no gate."""
+        return ""
+
+    def redo_reason(self, evidence: Evidence) -> str:
+        """Empty: what the host shows afterwards is judged, not repeated."""
+        return ""
+
+    def recover(self, cancel: Event) -> bool:
+        """The host is never lost."""
+        return True

@@ -25,9 +25,9 @@ from harness.lab.interrupt import Interrupt
 from harness.lab.ledger import Ledger
 from harness.lab.outputs import OutputsPass, read_check, write_inputs
 from harness.lab.tasks import MAX_ATTEMPTS, Task, attempts_allowed
+from harness.measure import median_ms
 from harness.runtimes.base import Runtime
 from harness.sweep import expected_invocation_s
-from harness.units import ns_to_us, us_to_ms
 
 
 def utc_now() -> str:
@@ -147,7 +147,7 @@ class Lane:
                 index,
                 result.status,
                 result.error,
-                _median_ms(result),
+                median_ms(result),
                 result.evidence.clock_end_ghz,
                 result.evidence.temp_end_c,
                 result.wall_s,
@@ -162,11 +162,3 @@ class Lane:
 
     def _say(self, level: str, text: str) -> None:
         self._context.post(Message(level, text, self._context.clock(), self.device.device_id))
-
-
-def _median_ms(result: InvocationResult) -> float | None:
-    import numpy as np
-
-    if result.samples_ns is None or not len(result.samples_ns):
-        return None
-    return us_to_ms(ns_to_us(float(np.median(result.samples_ns))))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import statistics
 import threading
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
@@ -18,7 +19,7 @@ from harness.domain import (
     Verdict,
 )
 from harness.lab.tasks import Task, given_up
-from harness.measure import skipped_row, summarise_case
+from harness.measure import median_ms, skipped_row, summarise_case
 from harness.store import Store
 
 NOT_REACHED = "the run was interrupted before this case began; continue it with --resume"
@@ -144,16 +145,9 @@ class Ledger:
 
 
 def _latency_ms(entry: CaseLedger) -> float | None:
-    import numpy as np
-
-    from harness.units import ns_to_us, us_to_ms
-
-    medians = [
-        float(np.median(record.result.samples_ns))
-        for record in entry.records
-        if record.purpose is Purpose.TIMING and record.result.samples_ns is not None and len(record.result.samples_ns)
-    ]
-    return us_to_ms(ns_to_us(float(np.median(medians)))) if medians else None
+    timings = (record.result for record in entry.records if record.purpose is Purpose.TIMING)
+    medians = [latency_ms for result in timings if (latency_ms := median_ms(result)) is not None]
+    return statistics.median(medians) if medians else None
 
 
 def _accuracy(check: OutputsCheck | None) -> float | None:

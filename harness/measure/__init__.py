@@ -12,7 +12,14 @@ from harness.measure.comparison import (
     compare_blocks,
 )
 from harness.measure.findings import CaseEvidence, Timing
-from harness.measure.invocation import InvocationSummary, invocation_tail, summarise_invocation
+from harness.measure.invocation import (
+    InvocationSummary,
+    invocation_tail,
+    median_ms,
+    sample_count,
+    summarise_invocation,
+    summarise_result,
+)
 from harness.measure.protocol import schedule
 from harness.measure.quality import Judgement, judge
 from harness.measure.statistics import LatencyEstimate, estimate_latency, quantile
@@ -37,9 +44,12 @@ __all__ = [
     "estimate_latency",
     "invocation_tail",
     "judge",
+    "median_ms",
     "quantile",
+    "sample_count",
     "schedule",
     "skipped_row",
     "summarise_case",
     "summarise_invocation",
+    "summarise_result",
 ]

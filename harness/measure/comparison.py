@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from harness.domain import InvocationRecord, Purpose, Status
-from harness.measure.invocation import InvocationSummary, summarise_invocation
+from harness.measure.invocation import InvocationSummary, summarise_result
 from harness.measure.modes import Modes, find_modes
 from harness.measure.statistics import minimum_detectable_effect, t_quantile, t_two_sided_p, trimmed_mean
 
@@ -90,11 +90,9 @@ def block_medians(records: Iterable[InvocationRecord]) -> tuple[BlockMedian, ...
         if record.purpose is Purpose.TIMING and record.attempt >= last.get(record.block, record).attempt:
             last[record.block] = record
     return tuple(
-        _block_median(record, summarise_invocation(record.result.samples_ns))
+        _block_median(record, summary)
         for _, record in sorted(last.items())
-        if record.result.status is Status.DONE
-        and record.result.samples_ns is not None
-        and record.result.samples_ns.size
+        if record.result.status is Status.DONE and (summary := summarise_result(record.result)) is not None
     )
 
 

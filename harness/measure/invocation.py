@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from harness.domain import InvocationResult, ToolTiming
 from harness.measure.quantiles import effective_count, quantile
 from harness.measure.warmup import SteadyClass, classify
 from harness.units import ns_to_us, us_to_ms
@@ -17,11 +18,14 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class InvocationSummary:
-    """One process, summarised by its median. `p90_ms` is None below 29 samples, `steady` is None below 20."""
+    """One process, summarised by its median. `p90_ms` is None below 29 samples, `steady` is None below 20.
+
+    A tool that keeps its samples to itself gives `p90_ms` and `steady` None, and its average where it has no median.
+    """
 
     samples: int
     median_ms: float
-    min_ms: float
+    min_ms: float | None
     p90_ms: float | None = None
     steady: SteadyClass | None = None
 
@@ -35,6 +39,36 @@ class InvocationTail:
     p95_ms: float | None
     p99_ms: float | None
     max_ms: float
+
+
+def summarise_result(result: InvocationResult) -> InvocationSummary | None:
+    """The summary of what one process measured, from its samples or else from its tool's own; None without either."""
+    if result.samples_ns is not None and result.samples_ns.size:
+        return summarise_invocation(result.samples_ns)
+    return None if result.tool is None or result.tool.count < 1 else _of_tool(result.tool)
+
+
+def _of_tool(tool: ToolTiming) -> InvocationSummary:
+    return InvocationSummary(
+        samples=tool.count,
+        median_ms=us_to_ms(tool.avg_us if tool.median_us is None else tool.median_us),
+        min_ms=None if tool.min_us is None else us_to_ms(tool.min_us),
+    )
+
+
+def median_ms(result: InvocationResult) -> float | None:
+    """The typical latency of one process: the median of its samples, else what its tool says; None without either."""
+    if result.samples_ns is not None and result.samples_ns.size:
+        return _ms(float(np.median(result.samples_ns)))
+    summary = summarise_result(result)
+    return None if summary is None else summary.median_ms
+
+
+def sample_count(result: InvocationResult) -> int:
+    """How many inferences were timed."""
+    if result.samples_ns is not None and result.samples_ns.size:
+        return int(result.samples_ns.size)
+    return 0 if result.tool is None else result.tool.count
 
 
 def summarise_invocation(samples_ns: NDArray[np.int64]) -> InvocationSummary:

@@ -23,7 +23,7 @@ from harness.domain import (
     VariantFile,
 )
 from harness.measure.findings import CaseEvidence, Timing
-from harness.measure.invocation import summarise_invocation
+from harness.measure.invocation import sample_count, summarise_result
 from harness.measure.quality import judge
 from harness.measure.statistics import detectable_between_rows, estimate_latency
 from harness.units import bytes_to_mb, us_to_ms
@@ -75,9 +75,9 @@ def summarise_case(
     if status is not Status.DONE:
         return ResultRow(**row | {"reasons": "; ".join(failures), "remedy": _REMEDIES.get(status, "")})
     timings = tuple(
-        Timing(result, summarise_invocation(result.samples_ns))
+        Timing(result, summary)
         for result in _results(last, Purpose.TIMING)
-        if _succeeded(result) and result.samples_ns is not None
+        if result.status is Status.DONE and (summary := summarise_result(result)) is not None
     )
     evidence = CaseEvidence(
         case=case,
@@ -137,8 +137,7 @@ def _results(records: Iterable[InvocationRecord], purpose: Purpose) -> list[Invo
 
 
 def _succeeded(result: InvocationResult) -> bool:
-    has_samples = result.samples_ns is not None and result.samples_ns.size > 0
-    return result.status is Status.DONE and has_samples
+    return result.status is Status.DONE and sample_count(result) > 0
 
 
 def _outcome(last: list[InvocationRecord]) -> tuple[Status, list[str]]:
@@ -248,7 +247,7 @@ def _timed(evidence: CaseEvidence) -> _Columns:
         "latency_p90_ms": estimate.p90_ms,
         "latency_ci_low_ms": estimate.ci_low_ms,
         "latency_ci_high_ms": estimate.ci_high_ms,
-        "latency_min_ms": min(summary.min_ms for summary in summaries),
+        "latency_min_ms": min((summary.min_ms for summary in summaries if summary.min_ms is not None), default=None),
         "invocations": estimate.invocations,
         "samples": sum(summary.samples for summary in summaries),
         "init_ms": _to_ms(_median(result.init_us for result in results)),

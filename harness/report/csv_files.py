@@ -13,11 +13,9 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import fields
 from enum import Enum
 
-import numpy as np
-
 from harness.domain import InvocationRecord, Purpose, ResultRow, RunView, Status
 from harness.figures import metrics_of, series_key
-from harness.units import ns_to_us, us_to_ms
+from harness.measure import median_ms, sample_count
 
 SUMMARY_COLUMNS = tuple(field.name for field in fields(ResultRow))
 METRICS_COLUMNS = (
@@ -73,10 +71,10 @@ def _metric_lines(row: ResultRow, key: int, timed: Sequence[InvocationRecord]) -
     for one in metrics_of(row):
         yield [*identity, one.name, one.stat, one.value, one.unit, one.direction, one.n, None]
     for record in timed:
-        samples_ns = record.result.samples_ns
-        if samples_ns is not None and samples_ns.size:
-            median_ms = us_to_ms(ns_to_us(float(np.median(samples_ns))))
-            figure: list[Cell] = ["latency", "invocation_median", median_ms, "ms", "lower", samples_ns.size]
+        typical_ms = median_ms(record.result)
+        if typical_ms is not None:
+            count = sample_count(record.result)
+            figure: list[Cell] = ["latency", "invocation_median", typical_ms, "ms", "lower", count]
             yield [*identity, *figure, record.block]
 
 
