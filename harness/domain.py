@@ -188,6 +188,7 @@ class DeviceSettings:
 
     Only `stay_awake` is changed without being asked for: a sleeping screen lowers the clocks. `governor` and
     `clock_khz` (a fixed clock of the measured cluster, or ``max``) need root. `brightness` is 0 to 255.
+    A lost phone is waited for `offline_timeout_s` before its cases are given up.
     """
 
     stay_awake: bool | None = True
@@ -198,6 +199,7 @@ class DeviceSettings:
     animations: bool | None = None
     battery_saver: bool | None = None
     brightness: int | None = None
+    offline_timeout_s: float = 300.0
     gate: Gate = Gate()
 
 
@@ -493,7 +495,9 @@ class OutputsCheck:
 
 @dataclass(frozen=True)
 class RunRecord:
-    """One sweep run. Times are ISO 8601 UTC; `state` is running, finished or interrupted."""
+    """One sweep run. Times are ISO 8601 UTC; `state` is running, finished, incomplete (a device was lost) or
+    interrupted.
+    """
 
     run_id: str
     name: str

@@ -15,9 +15,9 @@ from harness.domain import DeviceFacts, Target
 @json_option
 def devices(as_json: bool) -> None:
     """List the devices that this version can drive: this host, what identifies it and what it can guarantee."""
-    from harness.devices.registry import open_device
+    from harness.devices.registry import open_devices
 
-    found = [open_device(Target("host")).facts()]
+    found = [device.facts() for device in open_devices(Target("host"))]
     if as_json:
         click.echo(json.dumps([asdict(facts) for facts in found], indent=2))
         return

@@ -31,14 +31,14 @@ DISTRIBUTIONS = {
 def doctor(as_json: bool) -> int:
     """Check what a measurement on this host needs, each finding with its remedy. Exit code 1 on a problem."""
     from harness.devices.preflight import Surroundings, preflight
-    from harness.devices.registry import open_device
+    from harness.devices.registry import open_devices
 
     around = Surroundings(
         os.getloadavg()[0],
         shutil.disk_usage(Path.cwd()).free,
         tuple((name, _version(name)) for name in DISTRIBUTIONS),
     )
-    facts = open_device(Target("host")).facts()
+    facts = open_devices(Target("host"))[0].facts()
     found = {facts.device_id: preflight(facts, around)}
     if as_json:
         click.echo(json.dumps({device: [asdict(item) for item in items] for device, items in found.items()}, indent=2))

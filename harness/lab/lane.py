@@ -12,6 +12,7 @@ from harness.devices.base import Device
 from harness.domain import (
     AccuracySettings,
     Case,
+    DeviceSettings,
     InvocationRecord,
     InvocationRequest,
     InvocationResult,
@@ -20,14 +21,17 @@ from harness.domain import (
     RuntimeRef,
     Status,
 )
+from harness.errors import DeviceOfflineError
 from harness.events import Event, InvocationFinished, InvocationStarted, Message, RowUpdated
 from harness.lab.interrupt import Interrupt
 from harness.lab.ledger import Ledger
 from harness.lab.outputs import OutputsPass, read_check, write_inputs
-from harness.lab.tasks import MAX_ATTEMPTS, Task, attempts_allowed
+from harness.lab.tasks import MAX_ATTEMPTS, REDO, Task, attempts_allowed
+from harness.lab.waiting import Waiter
 from harness.measure import median_ms
 from harness.runtimes.base import Runtime
 from harness.sweep import expected_invocation_s
+from harness.units import format_duration
 
 
 def utc_now() -> str:
@@ -47,6 +51,11 @@ class LaneContext:
     scratch: Path
     clock: Callable[[], float] = time.monotonic
     sleep: Callable[[float], None] = time.sleep
+    settings: DeviceSettings = DeviceSettings()
+
+
+class DeviceLostError(DeviceOfflineError):
+    """A device did not come back in time; its lane ends, the others go on."""
 
 
 class Lane:
@@ -61,18 +70,24 @@ class Lane:
         lost: Callable[[], bool],
     ) -> None:
         self.device, self._runtimes, self._context, self._token, self._lost = device, runtimes, context, token, lost
+        self._waiter = Waiter(
+            device, context.settings, context.interrupt, context.post, context.clock, context.sleep
+        )
+        self._gated: int | None = None  # the block for which the gate was passed
+        self._ungated = ""  # why the present block began without the gate
 
     def run(self, tasks: Sequence[Task], first_index: int = 0) -> bool:
         """Do `tasks` until the end, an interrupt, or the loss of the lease; true when it came to the end.
 
         Raises:
             StoreError: a result could not be made durable; nothing further is measured.
+            DeviceLostError: the device did not come back in time.
         """
         for index, task in enumerate(tasks, first_index):
             if self._context.interrupt.stop.is_set():
                 return False
             if self._lost():
-                self._say("error", "another sweep took over this device; stopping here, finished results are kept")
+                self.say("error", "another sweep took over this device; stopping here, finished results are kept")
                 return False
             if not self._context.ledger[task.case.case_id].given_up() and not self._do(task, index):
                 return False
@@ -82,16 +97,47 @@ class Lane:
         """Make one task's invocation, with its retries; false when it was cut off by an interrupt."""
         before = self._context.ledger[task.case.case_id].attempts(task)
         for attempt in range(before, before + MAX_ATTEMPTS):
-            status = self._attempt(task, index, attempt).result.status
-            if status is Status.INTERRUPTED:
+            if not self._pass_gate(task):
                 return False
-            if attempt - before + 1 >= attempts_allowed(status):
+            result = self._attempt(task, index, attempt).result
+            if result.status is Status.INTERRUPTED:
+                return False
+            why = self._why_again(task, result, attempt - before + 1)
+            if result.status is Status.OFFLINE and not self._waiter.for_device():
+                return self._leave(task)
+            if not why:
                 break
-            self._say("warning", f"{task.case.label}: {status} in the {task.purpose} pass, trying once more")
+            self.say("warning", f"{task.case.label}: {why}, trying once more")
         self._update_row(task.case)
         if task.purpose is Purpose.TIMING and self._context.measure.gap_s:
             self._context.sleep(self._context.measure.gap_s)
         return True
+
+    def _pass_gate(self, task: Task) -> bool:
+        """Wait before the first invocation of each block until the device is as it was; false on an interrupt."""
+        if task.purpose is Purpose.TIMING and self._gated != task.block:
+            self._ungated = self._waiter.for_gate()
+            self._gated = task.block
+            if self._ungated:
+                self.say("warning", self._ungated)
+        return not self._context.interrupt.stop.is_set()
+
+    def _why_again(self, task: Task, result: InvocationResult, tries: int) -> str:
+        """Why an invocation is to be made once more, or an empty text."""
+        if tries < attempts_allowed(result.status):
+            return f"{result.status} in the {task.purpose} pass"
+        throttled = task.purpose is Purpose.TIMING and result.status is Status.DONE and tries <= REDO
+        reason = self.device.redo_reason(result.evidence) if throttled else ""
+        if reason:
+            self._gated = None  # once more through the gate
+        return reason
+
+    def _leave(self, task: Task) -> bool:
+        self._update_row(task.case)
+        if self._context.interrupt.stop.is_set():
+            return False
+        waited = format_duration(self._context.settings.offline_timeout_s)
+        raise DeviceLostError(f"the device was lost and did not come back within {waited}", where=self.device.device_id)
 
     def _attempt(self, task: Task, index: int, attempt: int) -> InvocationRecord:
         context = self._context
@@ -103,6 +149,9 @@ class Lane:
         )
         started_at = utc_now()
         made, result = self._invoke(task)
+        if self._ungated and task.purpose is Purpose.TIMING:
+            notes = (*result.evidence.notes, self._ungated)
+            result = replace(result, evidence=replace(result.evidence, notes=notes))
         record = InvocationRecord(task.case.case_id, task.purpose, task.block, task.order, attempt, started_at, result)
         if result.status is not Status.INTERRUPTED:
             # The check first: killed between the writes, a resumed run repeats the pass instead of missing its check.
@@ -160,5 +209,6 @@ class Lane:
         final = row.invocations >= self._context.measure.blocks or bool(self._context.ledger[case.case_id].given_up())
         self._context.post(RowUpdated(row, case, final, self._context.clock()))
 
-    def _say(self, level: str, text: str) -> None:
+    def say(self, level: str, text: str) -> None:
+        """Post a line of this device for the event log."""
         self._context.post(Message(level, text, self._context.clock(), self.device.device_id))

@@ -35,6 +35,7 @@ class CaseLedger:
     records: list[InvocationRecord] = field(default_factory=list)
     check: OutputsCheck | None = None
     refusal: tuple[Status, str] | None = None
+    unreached: tuple[Status, str] = (Status.INTERRUPTED, NOT_REACHED)
 
     def timing_statuses(self) -> tuple[Status, ...]:
         """How each timing block ended: the last attempt of each counts."""
@@ -87,6 +88,10 @@ class Ledger:
         self._store.save_row(row)
         return row
 
+    def lose(self, case: Case, status: Status, reason: str) -> None:
+        """Say why a case that has no measurement at the end will not get one in this session."""
+        self._cases[case.case_id].unreached = (status, reason)
+
     def record(self, record: InvocationRecord, token: int) -> None:
         """Store one invocation durably, then remember it.
 
@@ -133,7 +138,8 @@ class Ledger:
         """The row of `case` when nothing more will come."""
         entry = self._cases[case.case_id]
         if entry.refusal is None and not entry.records:
-            return skipped_row(self.run_id, case, Status.INTERRUPTED, NOT_REACHED, facts=entry.facts, file=entry.file)
+            status, reason = entry.unreached
+            return skipped_row(self.run_id, case, status, reason, facts=entry.facts, file=entry.file)
         return self.row(case)
 
     def _float_reference(self, case: Case) -> tuple[float | None, float | None]:

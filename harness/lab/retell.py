@@ -20,11 +20,12 @@ def current_view(store: Store, run_id: str) -> RunView:
     ledger = Ledger(run_id, store, view.cases, settings.get("require_coverage", "any"))
     ledger.restore(view.invocations, store.checks(run_id))
     files = {(file.model, file.variant): file for file in view.files}
-    facts = {fact.kind: fact for fact in view.facts}
+    facts = {fact.device_id: fact for fact in view.facts}
+    devices = store.devices(run_id)
     stored = {row.case_id: row for row in view.rows}
     rows: list[ResultRow] = []
     for case in view.cases:
-        ledger.attach(files, facts.get(case.target.kind), case)
+        ledger.attach(files, facts.get(devices.get(case.case_id, "")), case)
         told = stored.get(case.case_id)
         if told is not None and not ledger[case.case_id].records and told.status is not Status.INTERRUPTED:
             rows.append(told)

@@ -13,7 +13,7 @@ from tempfile import TemporaryDirectory
 import harness
 from harness.devices.affinity import keep_controller_off
 from harness.domain import Case, ModelRef, ResultRow, RunRecord, Status, VariantFile
-from harness.errors import NoDeviceError
+from harness.errors import NoDeviceError, RestoreError
 from harness.events import Event, Message, PrepareStarted, RowUpdated, RunFinished, RunStarted, VariantPrepared
 from harness.lab.assignment import LaneCases, assign, measured_cpus
 from harness.lab.interrupt import Interrupt
@@ -43,7 +43,7 @@ class SweepRequest:
 
 @dataclass(frozen=True)
 class SweepOutcome:
-    """What came of it. `state` is ``finished`` or ``interrupted``."""
+    """What came of it. `state` is ``finished``, ``incomplete`` (a device was lost) or ``interrupted``."""
 
     run_id: str
     state: str
@@ -91,19 +91,25 @@ class _Session:
 
     def run(self) -> SweepOutcome:
         plan = expand(self.sweep)
-        lanes = assign(plan, self.interrupt.cancel)
+        resumed = self.request.resume
+        before = self.store.devices(resumed.run_id) if resumed is not None else {}
+        lanes, absent = assign(plan, self.interrupt.cancel, adb_server=self.sweep.adb_server, before=before)
         if self.interrupt.cancel.is_set():
             raise KeyboardInterrupt  # a question cut short is no reason to skip a case, and no run has begun yet
-        _require_work(plan, lanes)
+        _require_work(plan, lanes, absent)
         with ExitStack() as stack:
             held = {lane.device.device_id: stack.enter_context(self._lease(lane)) for lane in lanes if lane.cases}
             run, ledger, done, measured = self._open(plan, lanes)
             self._announce(run, plan, lanes, done)
             files = self._prepare(run, lanes, measured)
             self._attach(ledger, plan, lanes, files)
+            for case, reason in absent:
+                self._refuse(ledger, case, Status.OFFLINE, reason)
             scratch = Path(stack.enter_context(TemporaryDirectory(prefix="harness-")))
-            complete = self._measure(ledger, lanes, held, done, scratch)
-            return self._finish(run, ledger, complete)
+            ended = self._measure(ledger, lanes, held, done, scratch)
+            outcome = self._finish(run, ledger, _state(ended, absent))
+        _require_restored(ended)
+        return outcome
 
     @contextmanager
     def _lease(self, lane: LaneCases) -> Iterator[tuple[Lease, LeaseKeeper]]:
@@ -240,23 +246,40 @@ class _Session:
         held: Mapping[str, tuple[Lease, LeaseKeeper]],
         done: frozenset[DoneKey],
         scratch: Path,
-    ) -> bool:
-        """Run all lanes side by side; true when every one came to its end."""
+    ) -> Sequence[LaneThread]:
+        """Run all lanes side by side to their ends; a lost device leaves its remaining cases as rows that say so."""
         context = LaneContext(
-            ledger, self.sweep.measure, self.sweep.accuracy, self.interrupt, self.post, scratch, self.clock
+            ledger,
+            self.sweep.measure,
+            self.sweep.accuracy,
+            self.interrupt,
+            self.post,
+            scratch,
+            self.clock,
+            settings=self.sweep.settings,
         )
         threads = []
         for lane in (lane for lane in lanes if lane.cases):
             lease, keeper = held[lane.device.device_id]
             worker = Lane(lane.device, lane.runtimes, context, lease.token, keeper.lost)
-            threads.append(LaneThread(worker, remaining(tasks_for(lane.cases, self.sweep.measure), done)))
+            tasks = remaining(tasks_for(lane.cases, self.sweep.measure), done)
+            threads.append(LaneThread(worker, tasks, self.sweep.settings))
         with keep_controller_off(measured_cpus(lanes)):
-            return run_lanes(threads, self.interrupt.stop)
+            run_lanes(threads, self.interrupt.stop)
+        for thread in threads:
+            self._tell_lost(ledger, thread)
+        return threads
+
+    def _tell_lost(self, ledger: Ledger, thread: LaneThread) -> None:
+        for error in filter(None, (thread.lost, thread.unrestored)):
+            self.post(Message("error", str(error), self.clock(), thread.lane.device.device_id))
+        if thread.lost is not None:
+            for case in dict.fromkeys(task.case for task in thread.tasks):
+                ledger.lose(case, Status.OFFLINE, thread.lost.what)
 
     # ---- the end ----------------------------------------------------------------------------------------------------
 
-    def _finish(self, run: RunRecord, ledger: Ledger, complete: bool) -> SweepOutcome:
-        state = "finished" if complete else "interrupted"
+    def _finish(self, run: RunRecord, ledger: Ledger, state: str) -> SweepOutcome:
         report_dir = self.request.reports_dir / run.run_id
         rows = ledger.final_rows()
         self.store.finish_run(run.run_id, state, utc_now())
@@ -267,14 +290,28 @@ class _Session:
         return SweepOutcome(run.run_id, state, rows, report_dir)
 
 
+def _state(lanes: Sequence[LaneThread], absent: Sequence[tuple[Case, str]]) -> str:
+    """``finished``; ``incomplete`` when only lost devices keep it from that; else ``interrupted``."""
+    if all(lane.complete for lane in lanes):
+        return "incomplete" if absent else "finished"
+    return "incomplete" if all(lane.complete or lane.lost for lane in lanes) else "interrupted"
+
+
+def _require_restored(lanes: Sequence[LaneThread]) -> None:
+    failed = [lane.unrestored for lane in lanes if lane.unrestored is not None]
+    if failed:
+        raise RestoreError("; ".join(str(error) for error in failed), remedy="Put it back with: harness restore")
+
+
 def _all_cases(plan: Plan) -> list[Case]:
     return [*plan.cases, *(skip.case for skip in plan.skips)]
 
 
-def _require_work(plan: Plan, lanes: Sequence[LaneCases]) -> None:
+def _require_work(plan: Plan, lanes: Sequence[LaneCases], absent: Sequence[tuple[Case, str]]) -> None:
     if any(lane.cases for lane in lanes):
         return
     reasons = {skip.reason for skip in plan.skips} | {reason for lane in lanes for _, reason in lane.refused}
+    reasons |= {reason for _, reason in absent}
     raise NoDeviceError(
         "no target of this sweep can be used",
         remedy="; ".join(sorted(reasons)) or "Name a target under `targets:`.",

@@ -12,7 +12,9 @@ DoneKey = tuple[str, Purpose, int]
 
 # A second try of a crash or a refusal gives the same answer; a missed deadline may have been the machine's fault.
 ATTEMPTS = {Status.OFFLINE: 3, Status.TIMEOUT: 2}
-MAX_ATTEMPTS = max(ATTEMPTS.values())
+# An invocation that throttled is made again after the gate, so often at most; every attempt is kept.
+REDO = 2
+MAX_ATTEMPTS = max(*ATTEMPTS.values(), 1 + REDO)
 
 
 @dataclass(frozen=True)

@@ -6,26 +6,44 @@ import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from harness.errors import HarnessError, StableError
+from harness.domain import DeviceSettings
+from harness.errors import (
+    DeviceBusyError,
+    DeviceError,
+    DeviceOfflineError,
+    HarnessError,
+    NoDeviceError,
+    RestoreError,
+    StableError,
+)
 from harness.lab.lane import Lane
 from harness.lab.tasks import Task
 
 _STEP_S = 0.2  # how long a signal to the main thread may wait
+_ONE_DEVICE = (DeviceOfflineError, DeviceBusyError, DeviceError, NoDeviceError)
 
 
 @dataclass
 class LaneThread:
-    """A lane with its tasks; `complete` and `error` say how it ended."""
+    """A lane with its tasks. `complete`, `lost` (the device is gone or refuses) and `error` say how it ended."""
 
     lane: Lane
     tasks: Sequence[Task]
+    settings: DeviceSettings
     complete: bool = False
+    lost: HarnessError | None = None
+    unrestored: RestoreError | None = None
     error: HarnessError | None = None
 
     def work(self, stop: threading.Event) -> None:
-        """Do the tasks; an error is kept, and stops the other lanes after what they have in flight."""
+        """Do the tasks; what concerns this device alone ends this lane only, any other error stops all of them after
+        what they have in flight."""
         try:
-            self.complete = self.lane.run(self.tasks)
+            self._work()
+        except RestoreError as error:
+            self.unrestored = error
+        except _ONE_DEVICE as error:
+            self.lost = error
         except HarnessError as error:
             self.error = error
         except Exception as error:  # the lane's boundary: nothing may vanish with a thread
@@ -35,12 +53,22 @@ class LaneThread:
         if self.error is not None:
             stop.set()
 
+    def _work(self) -> None:
+        if not self.tasks:  # a resumed run that has nothing left for this device leaves it alone
+            self.complete = True
+            return
+        with self.lane.device.session(self.settings, self.lane.say):
+            try:
+                self.complete = self.lane.run(self.tasks)
+            except _ONE_DEVICE as error:
+                self.lost = error
 
-def run_lanes(lanes: Sequence[LaneThread], stop: threading.Event) -> bool:
-    """Run all lanes to their ends; true when each did all its tasks.
+
+def run_lanes(lanes: Sequence[LaneThread], stop: threading.Event) -> None:
+    """Run all lanes to their ends; each says how it ended.
 
     Raises:
-        HarnessError: the first error of a lane, after all have ended.
+        HarnessError: the first error that is not of one device alone, after all lanes have ended.
     """
     threads = [threading.Thread(target=lane.work, args=(stop,), name=lane.lane.device.device_id) for lane in lanes]
     for thread in threads:
@@ -51,4 +79,3 @@ def run_lanes(lanes: Sequence[LaneThread], stop: threading.Event) -> bool:
     for lane in lanes:
         if lane.error is not None:
             raise lane.error
-    return all(lane.complete for lane in lanes)

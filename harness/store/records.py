@@ -127,6 +127,13 @@ def cases_of(connection: Connection, run_id: str) -> tuple[Case, ...]:
     return tuple(from_json(Case, text) for text in found.scalars())
 
 
+def devices_of(connection: Connection, run_id: str) -> dict[str, str]:
+    """The device of each case, by case id; cases without one are absent."""
+    query = select(bench_case.c.case_id, bench_case.c.device_id)
+    found = connection.execute(query.where(bench_case.c.run_number == run_number(connection, run_id)))
+    return {row.case_id: row.device_id for row in found if row.device_id}
+
+
 def case_row(connection: Connection, run_id: str, case_id: str) -> RowMapping:
     """Number, run_number, device_id and case_json of one case.
 

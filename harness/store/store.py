@@ -161,6 +161,11 @@ class Store:
         with self._read() as connection:
             return records.cases_of(connection, run_id)
 
+    def devices(self, run_id: str) -> dict[str, str]:
+        """The device of each case of a run, by case id; cases without one are absent."""
+        with self._read() as connection:
+            return records.devices_of(connection, run_id)
+
     def assign_device(self, run_id: str, case_id: str, device_id: str) -> None:
         """Say on which device a case runs, when that was not known at the start."""
         with self._write() as connection:

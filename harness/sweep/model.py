@@ -13,6 +13,7 @@ from harness.domain import (
     AccuracySettings,
     Backend,
     Case,
+    DeviceSettings,
     MeasureSettings,
     ModelRef,
     RuntimeRef,
@@ -53,18 +54,23 @@ def names_of(case: Case) -> dict[str, tuple[Value, ...]]:
 
 @dataclass(frozen=True)
 class Sweep:
-    """What a sweep file asks for, with every default filled in. `text` is the file as it was read."""
+    """What a sweep file asks for, with every default filled in. `text` is the file as it was read.
+
+    Without `runtimes` each target has its own: LiteRT on the host, benchmark_model on phones.
+    """
 
     name: str
     models: tuple[ModelRef, ...]
     variants: tuple[str, ...] = VARIANTS
     targets: tuple[Target, ...] = (Target(),)
     backends: tuple[Backend, ...] = (Backend(),)
-    runtimes: tuple[RuntimeRef, ...] = (RuntimeRef(),)
+    runtimes: tuple[RuntimeRef, ...] = ()
     measure: MeasureSettings = field(default_factory=MeasureSettings)
     accuracy: AccuracySettings = field(default_factory=AccuracySettings)
     require_coverage: str = "partial"
     exclude: tuple[ExcludeRule, ...] = ()
+    adb_server: str = ""
+    settings: DeviceSettings = field(default_factory=DeviceSettings)
     text: str = ""
 
     @cached_property

@@ -6,22 +6,30 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import product
 
-from harness.domain import Backend, Case, Target
+from harness.domain import Backend, Case, RuntimeRef, Target
 from harness.sweep.model import Sweep, names_of
 
+PHONE_BACKENDS = ("cpu", "gpu", "hexagon", "qnn", "nnapi", "external")
 _BACKENDS = {
     "host": ("cpu", "gpu"),
-    "adb": ("cpu", "gpu", "hexagon", "qnn", "nnapi"),
+    "adb": PHONE_BACKENDS,
+    "any": PHONE_BACKENDS,
     "edgetpu": ("cpu", "gpu", "hexagon", "qnn", "nnapi"),
 }
+_RUNTIMES = {
+    "host": ("litert",),
+    "adb": ("benchmark_model", "device_runner"),
+    "any": ("benchmark_model", "device_runner"),
+    "edgetpu": ("litert",),
+}
 _NOT_DRIVEN = {
-    "adb": "Android phones are not driven by this version",
     "edgetpu": "Edge TPUs are not driven by this version",
 }
 _PHONE_PARTS = {
     "hexagon": "Hexagon is the DSP of a phone; this target has none",
     "qnn": "QNN drives the accelerators of Qualcomm phones; this target has none",
     "nnapi": "NNAPI is part of Android; this target does not have it",
+    "external": "external delegates are driven on phones only",
 }
 
 
@@ -54,16 +62,18 @@ def expand(sweep: Sweep, *, available: Callable[[Case], str | None] | None = Non
         dict.fromkeys(sweep.variants),
         dict.fromkeys(sweep.targets),
         dict.fromkeys(sweep.backends),
-        dict.fromkeys(sweep.runtimes),
     )
-    for model, variant, target, backend, runtime in points:
-        case = Case(model, variant, target, backend, runtime)
+    for case in (Case(*point, runtime) for point in points for runtime in _runtimes(sweep, point[2])):
         reason = _excluded(sweep, case) or skip_reason(case) or (available(case) if available else None)
         if reason:
             skips.append(Skip(case, reason))
         else:
             cases.append(case)
     return Plan(tuple(cases), tuple(skips))
+
+
+def _runtimes(sweep: Sweep, target: Target) -> tuple[RuntimeRef, ...]:
+    return tuple(dict.fromkeys(sweep.runtimes)) or (RuntimeRef(_RUNTIMES[target.kind][0]),)
 
 
 def _excluded(sweep: Sweep, case: Case) -> str | None:
@@ -79,7 +89,12 @@ def _excluded(sweep: Sweep, case: Case) -> str | None:
 def skip_reason(case: Case) -> str | None:
     """Why a case makes no sense whatever device is at hand, or None."""
     backend = case.backend
-    return _target_reason(case.target, backend) or _variant_reason(case.variant, backend) or _options_reason(backend)
+    return (
+        _target_reason(case.target, backend)
+        or _runtime_reason(case.target, case.runtime)
+        or _variant_reason(case.variant, backend)
+        or _options_reason(backend)
+    )
 
 
 def _target_reason(target: Target, backend: Backend) -> str | None:
@@ -88,6 +103,14 @@ def _target_reason(target: Target, backend: Backend) -> str | None:
     if backend.kind in _BACKENDS[target.kind]:
         return None
     return _PHONE_PARTS[backend.kind]
+
+
+def _runtime_reason(target: Target, runtime: RuntimeRef) -> str | None:
+    allowed = _RUNTIMES[target.kind]
+    if runtime.name in allowed:
+        return None
+    where = "this host" if target.kind == "host" else "phones"
+    return f"{runtime.name} does not run on {where}; there it is {' or '.join(allowed)}"
 
 
 def _variant_reason(variant: str, backend: Backend) -> str | None:
