@@ -101,9 +101,8 @@ def _talk(
             return *child.communicate(given, timeout=0.02 if cancel else max(0.0, deadline - time.monotonic())), ""
         except subprocess.TimeoutExpired:
             given = None
-        ended = (
-            "cancelled" if cancel and cancel.is_set() else "no answer in time" if time.monotonic() >= deadline else ""
-        )
+        late = time.monotonic() >= deadline
+        ended = "cancelled" if cancel and cancel.is_set() else "no answer in time" if late else ""
         if ended:
             with suppress(ProcessLookupError):
                 os.killpg(child.pid, signal.SIGKILL)
