@@ -65,6 +65,11 @@ def millidegrees_to_c(value_mc: float) -> float:
     return value_mc / 1000
 
 
+def decidegrees_to_c(value_dc: float) -> float:
+    """Tenths of a degree, the unit of Android's battery service, to degrees Celsius."""
+    return value_dc / 10
+
+
 def parse_duration_s(text: str) -> float:
     """Seconds from ``"30s"``, ``"200ms"``, ``"20min"``.
 
