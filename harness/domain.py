@@ -121,9 +121,11 @@ class Backend:
 
     @property
     def label(self) -> str:
-        """``cpu xnnpack``, ``cpu builtin``, ``cpu reference``, ``gpu``."""
+        """``cpu xnnpack``, ``cpu builtin``, ``cpu reference``, ``gpu``, ``gpu precision=float32``."""
         if self.kind != "cpu":
-            return self.kind
+            # Paths would drown what tells two settings of a delegate apart.
+            told = [f"{name}={value}" for name, value in self.options if "/" not in value]
+            return " ".join([self.kind, *told])
         if self.kernels == "reference":
             return "cpu reference"
         return "cpu xnnpack" if self.xnnpack else "cpu builtin"
@@ -147,8 +149,9 @@ class RuntimeRef:
 
     @property
     def label(self) -> str:
-        """``litert`` or ``litert (/opt/old/bin/python)``."""
-        return self.name if self.python is None else f"{self.name} ({self.python})"
+        """``litert``, ``litert (/opt/old/bin/python)`` or ``benchmark_model (/opt/tools/benchmark_model)``."""
+        files = [path for path in (self.python, *(value for _, value in self.options)) if path]
+        return f"{self.name} ({', '.join(files)})" if files else self.name
 
 
 @dataclass(frozen=True)

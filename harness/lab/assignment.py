@@ -68,7 +68,7 @@ def assign(
 
 
 def share(cases: Sequence[Case], device_ids: Sequence[str], before: Mapping[str, str]) -> dict[Case, str]:
-    """The device of each case: all cases of a model on one device, where they can be compared, the devices loaded evenly.
+    """The device of each case: a model's cases on one device, where they can be compared; the devices evenly loaded.
 
     A case that began on a device stays with it.
     """

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timezone
 from pathlib import Path
 
@@ -51,7 +51,7 @@ class LaneContext:
     scratch: Path
     clock: Callable[[], float] = time.monotonic
     sleep: Callable[[float], None] = time.sleep
-    settings: DeviceSettings = DeviceSettings()
+    settings: DeviceSettings = field(default_factory=DeviceSettings)
 
 
 class DeviceLostError(DeviceOfflineError):
@@ -70,9 +70,7 @@ class Lane:
         lost: Callable[[], bool],
     ) -> None:
         self.device, self._runtimes, self._context, self._token, self._lost = device, runtimes, context, token, lost
-        self._waiter = Waiter(
-            device, context.settings, context.interrupt, context.post, context.clock, context.sleep
-        )
+        self._waiter = Waiter(device, context.settings, context.interrupt, context.post, context.clock, context.sleep)
         self._gated: int | None = None  # the block for which the gate was passed
         self._ungated = ""  # why the present block began without the gate
 

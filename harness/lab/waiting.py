@@ -1,4 +1,4 @@
-"""What a lane waits for: a cool phone before a block, and a lost one to come back. Every wait is seen and has an end."""
+"""What a lane waits for: a cool phone before a block, a lost one to come back. Every wait is seen and has an end."""
 
 from __future__ import annotations
 

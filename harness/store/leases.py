@@ -37,6 +37,7 @@ from sqlalchemy import (
     update,
 )
 
+from harness.assets import state_folder
 from harness.errors import DeviceBusyError, StoreError
 from harness.store import engine as engines
 from harness.store.holder import Process, is_dead, this_process
@@ -239,10 +240,7 @@ def default_location(environ: Mapping[str, str]) -> str:
     named = environ.get("HARNESS_LEASES")
     if named:
         return named
-    state = Path(environ.get("XDG_STATE_HOME", ""))
-    if not state.is_absolute():
-        state = Path(environ.get("HOME") or Path.home()) / ".local" / "state"
-    return str(state / "harness" / "leases.sqlite")
+    return str(state_folder(environ) / "leases.sqlite")
 
 
 def _make_directory(path: Path) -> None:

@@ -25,7 +25,7 @@ from pydantic.config import JsonDict
 from pydantic_core import PydanticCustomError
 from typing_extensions import Self
 
-from harness.domain import VARIANTS, AccuracySettings, Backend, MeasureSettings
+from harness.domain import VARIANTS, AccuracySettings, Backend, DeviceSettings, MeasureSettings
 from harness.sweep.findings import printable, suggestion
 from harness.units import parse_duration_s
 
@@ -34,19 +34,29 @@ SHAPES = ("<name>", "<list>", "<mapping>")
 SLUG = r"^[A-Za-z0-9][A-Za-z0-9._-]*$"
 SLUG_WORDS = "up to 64 letters, digits, . _ -, the first a letter or digit"
 DEVICE = r"^((usb|pci)(:\d{1,3})?|:\d{1,3})$"
-PATTERN_WORDS = {SLUG: SLUG_WORDS, DEVICE: "usb, pci, usb:0, pci:0 or :0, with the number of the device"}
+SERVER = r"^([A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\]):\d{1,5}$"
+KEY = r"^[A-Za-z0-9_.-]+$"
+PATTERN_WORDS = {
+    SLUG: SLUG_WORDS,
+    DEVICE: "usb, pci, usb:0, pci:0 or :0, with the number of the device",
+    SERVER: "host:port, such as lab-pi:5037",
+    KEY: "letters, digits, . _ -",
+}
 WEIGHTS = ("imagenet", "random")
 
 _DEFAULTS = MeasureSettings()
 _CPU = Backend()
+_SETTINGS = DeviceSettings()
 
 VariantName = Literal["float32", "dynamic_range", "float16", "full_integer", "int8", "int16x8"]
 TargetName = Literal["host", "adb", "edgetpu"]
 BackendName = Literal["cpu", "gpu", "hexagon", "qnn", "nnapi"]
-RuntimeName = Literal["litert"]
+RuntimeName = Literal["litert", "benchmark_model", "device_runner"]
 CoreClass = Literal["big", "big_cluster", "little", "all"]
 Coverage = Literal["full", "partial", "any"]
-ExcludedBackend = Literal["cpu", "cpu xnnpack", "cpu builtin", "cpu reference", "gpu", "hexagon", "qnn", "nnapi"]
+ExcludedBackend = Literal[
+    "cpu", "cpu xnnpack", "cpu builtin", "cpu reference", "gpu", "hexagon", "qnn", "nnapi", "external"
+]
 
 
 Problem = tuple[str, tuple[str, ...]]
@@ -183,6 +193,13 @@ class AdbSelector(_Strict):
     model: Text = Field("", description="The phone's model name, such as Pixel 8.")
 
 
+class AnySelector(_Strict):
+    """Equal phones that share the models of the sweep."""
+
+    model: Text = Field("", description="The phones' model name; phones of any model when absent.")
+    count: Annotated[int, Field(ge=1, le=1000)] = Field(1, description="How many phones at most.")
+
+
 class EdgeTpuSelector(_Strict):
     """Which Edge TPU."""
 
@@ -200,6 +217,7 @@ class TargetMapping(_OneKey):
 
     host: NoOptions | None = Field(None, description="This machine; it takes no options.")
     adb: AdbSelector | None = Field(None, description="An Android phone over adb.")
+    any: AnySelector | None = Field(None, description="Several equal phones; each takes some of the models.")
     edgetpu: EdgeTpuSelector | None = Field(None, description="A Coral Edge TPU.")
 
 
@@ -228,16 +246,112 @@ class CpuOptions(_Strict):
             yield text, ("threads", "cores")
 
 
+Rest = Literal["xnnpack", "builtin"]
+_REST = "Kernels for the nodes that the delegate leaves on the CPU."
+_PARTITIONS = "Partitions the delegate may take at most."
+_LIBRARIES = "Folder on this host with the delegate's libraries, relative to the sweep file."
+Partitions = Annotated[int, Field(ge=1, le=10_000)]
+
+
+class GpuOptions(_Strict):
+    """Options of the GPU delegate; what a runtime does not know makes its cases unsupported."""
+
+    backend: Literal["cl", "gl", "webgpu"] | None = Field(
+        None, description="OpenCL, OpenGL or WebGPU; the delegate chooses when absent, and the row says which."
+    )
+    precision: Literal["float16", "float32", "auto", "default"] | None = Field(
+        None, description="Precision of the arithmetic."
+    )
+    quantized: bool | None = Field(None, description="Run quantized models as float with simulated quantization.")
+    sustained: bool | None = Field(None, description="Prefer sustained speed over a fast single answer.")
+    serialization: bool | None = Field(None, description="Keep compiled kernels between processes.")
+    max_partitions: Partitions | None = Field(None, description=_PARTITIONS)
+    allow_partial: bool | None = Field(None, description="Do not demand every node (LiteRT's benchmark_model).")
+    rest: Rest | None = Field(None, description=_REST)
+
+
+class HexagonOptions(_Strict):
+    """Options of the Hexagon delegate."""
+
+    libraries: Text = Field("", description=_LIBRARIES)
+    max_partitions: Partitions | None = Field(None, description=_PARTITIONS)
+    rest: Rest | None = Field(None, description=_REST)
+
+
+class QnnOptions(_Strict):
+    """Options of Qualcomm's delegate."""
+
+    libraries: Text = Field("", description=_LIBRARIES)
+    backend: Literal["htp", "gpu", "dsp"] | None = Field(None, description="Which processor.")
+    precision: Literal["quantized", "float16", "float32", "model", "hybrid"] | None = Field(
+        None, description="Precision of the arithmetic; htp knows quantized and float16."
+    )
+    performance: (
+        Literal[
+            "default",
+            "sustained_high",
+            "burst",
+            "high",
+            "normal",
+            "low",
+            "power_saver",
+            "low_power_saver",
+            "high_power_saver",
+            "low_balanced",
+            "balanced",
+        ]
+        | None
+    ) = Field(None, description="Performance mode of the processor.")
+    session: Literal["unsigned", "signed", "adaptive"] | None = Field(None, description="Protection domain.")
+    optimization: Text | None = Field(None, description="HTP optimization strategy, as the delegate spells it.")
+    log_level: Annotated[int, Field(ge=0, le=5)] | None = Field(None, description="Log level of the delegate.")
+    allow_partial: bool | None = Field(None, description="Do not demand every node (LiteRT's benchmark_model).")
+    rest: Rest | None = Field(None, description=_REST)
+
+
+class NnapiOptions(_Strict):
+    """Options of NNAPI."""
+
+    accelerator: Text = Field("", description="Name of the accelerator, as the phone lists it.")
+    fp16: bool | None = Field(None, description="Allow float16 arithmetic.")
+    preference: Literal["fast_single_answer", "sustained_speed", "low_power"] | None = Field(
+        None, description="What to optimise for."
+    )
+    priority: Literal["default", "low", "medium", "high"] | None = Field(None, description="Priority of the execution.")
+    burst: bool | None = Field(None, description="Burst mode.")
+    max_partitions: Partitions | None = Field(None, description=_PARTITIONS)
+    rest: Rest | None = Field(None, description=_REST)
+
+
+class ExternalOptions(_Strict):
+    """Any other delegate with the external delegate interface."""
+
+    path: Text = Field(description="The delegate's library on this host, relative to the sweep file.")
+    libraries: Text | None = Field(None, description="Folder with further libraries that it needs.")
+    options: dict[Annotated[str, Field(pattern=KEY, max_length=128)], Text] = Field(
+        {}, description="Options of the delegate itself, by name."
+    )
+    rest: Rest | None = Field(None, description=_REST)
+
+    @model_validator(mode="after")
+    def _no_hidden_options(self) -> Self:
+        taken = sorted({"path", "libraries", "rest"} & set(self.options))
+        if taken:
+            raise problem(f"the delegate's option '{taken[0]}' has the name of a key of external", "options")
+        return self
+
+
 class BackendMapping(_OneKey):
     """A backend with options."""
 
     model_config = ConfigDict(json_schema_extra=_ONE_KEY)  # type: ignore[typeddict-item]
 
     cpu: CpuOptions | None = Field(None, description="The CPU.")
-    gpu: NoOptions | None = Field(None, description="The GPU delegate; it takes no options.")
-    hexagon: NoOptions | None = Field(None, description="The Hexagon DSP delegate of a phone; it takes no options.")
-    qnn: NoOptions | None = Field(None, description="The Qualcomm QNN delegate of a phone; it takes no options.")
-    nnapi: NoOptions | None = Field(None, description="Android's NNAPI; it takes no options.")
+    gpu: GpuOptions | None = Field(None, description="The GPU delegate.")
+    hexagon: HexagonOptions | None = Field(None, description="The Hexagon DSP delegate of a phone.")
+    qnn: QnnOptions | None = Field(None, description="The Qualcomm QNN delegate of a phone.")
+    nnapi: NnapiOptions | None = Field(None, description="Android's NNAPI.")
+    external: ExternalOptions | None = Field(None, description="Any other delegate library.")
 
 
 class LitertOptions(_Strict):
@@ -249,12 +363,32 @@ class LitertOptions(_Strict):
     )
 
 
+class BenchmarkModelOptions(_Strict):
+    """Options of the benchmark_model runtime."""
+
+    binary: Text = Field(
+        "",
+        description="The tool, built for the phone, relative to the sweep file; the fetched one when absent.",
+    )
+
+
+class DeviceRunnerOptions(_Strict):
+    """Options of the harness's own runner on phones."""
+
+    library: Text = Field(
+        "", description="libLiteRt.so or libtensorflowlite_c.so for the phone, relative to the sweep file."
+    )
+    runner: Text = Field("", description="The runner, built for the phone; built or found in the cache when absent.")
+
+
 class RuntimeMapping(_OneKey):
     """A runtime with options."""
 
     model_config = ConfigDict(json_schema_extra=_ONE_KEY)  # type: ignore[typeddict-item]
 
     litert: LitertOptions | None = Field(None, description="LiteRT, the maintained TensorFlow Lite.")
+    benchmark_model: BenchmarkModelOptions | None = Field(None, description="TensorFlow Lite's or LiteRT's tool.")
+    device_runner: DeviceRunnerOptions | None = Field(None, description="The harness's own runner, for phones.")
 
 
 class Measure(_Strict):
@@ -296,6 +430,46 @@ class Measure(_Strict):
         if self.timeout_s <= longest_s:
             text = f"timeout_s {self.timeout_s:g} would kill a process that uses all of warmup_max_s and max_s"
             yield f"{text}; allowed: more than {longest_s:g}", ("timeout_s", "max_s", "warmup_max_s")
+
+
+class GateOptions(_Strict):
+    """When a phone may begin a block of invocations."""
+
+    rise_c: Annotated[float, Field(ge=0, le=60)] = Field(
+        _SETTINGS.gate.rise_c, description="Degrees Celsius above the start of the run at most."
+    )
+    max_temp_c: Annotated[float, Field(ge=0, le=120)] | None = Field(
+        _SETTINGS.gate.max_temp_c, description="Degrees Celsius at most, whatever the start was."
+    )
+    min_battery_pct: Annotated[float, Field(ge=0, le=100)] = Field(
+        _SETTINGS.gate.min_battery_pct, description="Charge of the battery in percent at least."
+    )
+    timeout_s: Seconds = _span(
+        _SETTINGS.gate.timeout_s, 0, 86400, "Longest wait; then the block is run, and its row says so."
+    )
+
+
+class Settings(_Strict):
+    """What may be changed on a phone while the sweep runs; all of it is put back."""
+
+    stay_awake: bool | None = Field(
+        _SETTINGS.stay_awake, description="Keep the screen on while plugged in; null leaves it as it is."
+    )
+    governor: Slug | None = Field(None, description="CPU frequency governor; needs root.")
+    clock_khz: Annotated[int, Field(ge=1, le=20_000_000)] | Literal["max"] | None = Field(
+        None, description="Fixed CPU clock in kHz, or max; needs root."
+    )
+    fixed_performance_mode: bool | None = Field(None, description="Android's fixed performance mode (Android 11).")
+    airplane_mode: bool | None = Field(None, description="Airplane mode; refused over TCP, which it would cut.")
+    animations: bool | None = Field(None, description="Animations of the user interface.")
+    battery_saver: bool | None = Field(None, description="Battery saver; on, it lowers the clocks.")
+    brightness: Annotated[int, Field(ge=0, le=255)] | None = Field(None, description="Brightness of the screen.")
+    offline_timeout_s: Seconds = _span(
+        _SETTINGS.offline_timeout_s, 0, 86400, "How long a lost phone is waited for before its cases are given up."
+    )
+    gate: GateOptions = Field(
+        default_factory=lambda: GateOptions.model_validate({}), description="When a block may begin."
+    )
 
 
 class Accuracy(_Strict):
@@ -363,7 +537,9 @@ class SweepFile(_Strict):
     variants: list[VariantName] = Field(list(VARIANTS), min_length=1, description="Quantization variants.")  # type: ignore[arg-type]
     targets: list[TargetEntry] = Field(["host"], min_length=1, description="Where to run.")
     backends: list[BackendEntry] = Field(["cpu"], min_length=1, description="What computes: the CPU or a delegate.")
-    runtime: RuntimeEntry = Field("litert", description="The inference library.")
+    runtime: RuntimeEntry | None = Field(
+        None, description="The inference library; when absent litert on the host, benchmark_model on phones."
+    )
     runtimes: list[RuntimeEntry] = Field(
         [], min_length=1, description="Several inference libraries to compare; instead of runtime."
     )
@@ -375,3 +551,9 @@ class SweepFile(_Strict):
         default_factory=lambda: Require.model_validate({}), description="What a row must show to be trusted."
     )
     exclude: list[Exclusion] = Field([], description="Cases to leave out.")
+    adb_server: Annotated[str, Field(pattern=SERVER)] | None = Field(
+        None, description="The adb server that the phones are attached to, host:port; this host's when absent."
+    )
+    settings: Settings = Field(
+        default_factory=lambda: Settings.model_validate({}), description="What may be changed on phones."
+    )

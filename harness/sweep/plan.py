@@ -63,7 +63,12 @@ def expand(sweep: Sweep, *, available: Callable[[Case], str | None] | None = Non
         dict.fromkeys(sweep.targets),
         dict.fromkeys(sweep.backends),
     )
-    for case in (Case(*point, runtime) for point in points for runtime in _runtimes(sweep, point[2])):
+    every = (
+        Case(model, variant, target, backend, runtime)
+        for model, variant, target, backend in points
+        for runtime in _runtimes(sweep, target)
+    )
+    for case in every:
         reason = _excluded(sweep, case) or skip_reason(case) or (available(case) if available else None)
         if reason:
             skips.append(Skip(case, reason))

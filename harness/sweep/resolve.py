@@ -8,15 +8,27 @@ from collections.abc import Iterable
 from pathlib import Path, PurePath
 from typing import Any
 
-from harness.domain import AccuracySettings, Backend, MeasureSettings, ModelRef, RuntimeRef, Target
+from harness.domain import (
+    AccuracySettings,
+    Backend,
+    DeviceSettings,
+    Gate,
+    MeasureSettings,
+    ModelRef,
+    RuntimeRef,
+    Target,
+)
 from harness.sweep.fields import (
     SLUG,
     SLUG_WORDS,
     WEIGHTS,
     BackendMapping,
+    CpuOptions,
     Exclusion,
     ModelMapping,
     RuntimeMapping,
+    RuntimeName,
+    Settings,
     SweepFile,
     TargetMapping,
     TargetName,
@@ -26,6 +38,7 @@ from harness.sweep.model import ExcludeRule, Sweep
 from harness.sweep.prune import PrunedView
 
 MAX_CASES = 100_000
+_PATHS = {"path", "libraries"}
 
 
 class Resolver:
@@ -46,12 +59,14 @@ class Resolver:
             models=self._models(),
             variants=_distinct(file.variants),
             targets=_distinct(map(_target, file.targets)),
-            backends=_distinct(map(_backend, file.backends)),
-            runtimes=_distinct(map(self._runtime, file.runtimes or [file.runtime])),
+            backends=_distinct(map(self._backend, file.backends)),
+            runtimes=_distinct(map(self._runtime, file.runtimes or ([file.runtime] if file.runtime else []))),
             measure=MeasureSettings(**file.measure.model_dump()),
             accuracy=AccuracySettings(samples=file.accuracy.samples),
             require_coverage=file.require.coverage,
             exclude=_distinct(map(_rule, file.exclude)),
+            adb_server=file.adb_server or "",
+            settings=_settings(file.settings),
             text=text,
         )
         self._check_size(sweep)
@@ -101,13 +116,27 @@ class Resolver:
         if isinstance(entry, str):
             return RuntimeRef(entry)
         python = entry.litert.python if entry.litert else ""
-        if not python:
-            return RuntimeRef(entry.kind)
-        # A bare name such as python3.9 is looked up on PATH when the runtime starts.
-        return RuntimeRef(entry.kind, str(self.folder / python) if "/" in python else python)
+        if python:
+            # A bare name such as python3.9 is looked up on PATH when the runtime starts.
+            return RuntimeRef(entry.kind, str(self.folder / python) if "/" in python else python)
+        chosen = getattr(entry, entry.kind)
+        files = chosen.model_dump(exclude_unset=True) if chosen else {}
+        return RuntimeRef(entry.kind, options=tuple((name, str(self.folder / path)) for name, path in files.items()))
+
+    def _backend(self, entry: str | BackendMapping) -> Backend:
+        if isinstance(entry, str):
+            return Backend(entry)
+        chosen = getattr(entry, entry.kind)
+        if entry.kind == "cpu":
+            return _cpu(chosen)
+        given: dict[str, Any] = {} if chosen is None else chosen.model_dump(exclude_unset=True, exclude_none=True)
+        own = given.pop("options", {})
+        for name in _PATHS & given.keys():
+            given[name] = str(self.folder / given[name])
+        return Backend(entry.kind, options=tuple((name, _option(value)) for name, value in {**given, **own}.items()))
 
     def _check_size(self, sweep: Sweep) -> None:
-        axes = (sweep.models, sweep.variants, sweep.targets, sweep.backends, sweep.runtimes)
+        axes = (sweep.models, sweep.variants, sweep.targets, sweep.backends, sweep.runtimes or (None,))
         cases = math.prod(len(axis) for axis in axes)
         if cases > MAX_CASES:
             self._find((), f"the sweep has {cases} cases; allowed: at most {MAX_CASES}")
@@ -115,8 +144,9 @@ class Resolver:
     def _check_exclude(self, sweep: Sweep) -> None:
         vocabulary = {
             "model": [*(model.name for model in sweep.models), *self.known_models],
-            "target": [*TargetName.__args__, *(target.label for target in sweep.targets)],  # type: ignore[attr-defined]
-            "runtime": [name for runtime in sweep.runtimes for name in (runtime.name, runtime.label)],
+            "target": [*TargetName.__args__, "any", *(target.label for target in sweep.targets)],  # type: ignore[attr-defined]
+            "runtime": [name for runtime in sweep.runtimes for name in (runtime.name, runtime.label)]
+            or list(RuntimeName.__args__),  # type: ignore[attr-defined]
         }
         for index, rule in enumerate(self.file.exclude):
             for key, known in vocabulary.items():
@@ -140,15 +170,21 @@ def _target(entry: str | TargetMapping) -> Target:
         return Target(entry)
     chosen = getattr(entry, entry.kind)
     selector = chosen.model_dump(exclude_unset=True) if chosen else {}
-    return Target(entry.kind, tuple(selector.items()))
+    return Target(entry.kind, tuple((name, str(value)) for name, value in selector.items()))
 
 
-def _backend(entry: str | BackendMapping) -> Backend:
-    if isinstance(entry, str) or entry.kind != "cpu":
-        return Backend(entry if isinstance(entry, str) else entry.kind)
-    if entry.cpu is None:
+def _option(value: Any) -> str:
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def _settings(given: Settings) -> DeviceSettings:
+    fields = given.model_dump()
+    return DeviceSettings(**{**fields, "gate": Gate(**fields["gate"])})
+
+
+def _cpu(cpu: CpuOptions | None) -> Backend:
+    if cpu is None:
         return Backend()
-    cpu = entry.cpu
     return Backend(
         threads=cpu.threads,
         cores=tuple(sorted(cpu.cores)) if isinstance(cpu.cores, list) else cpu.cores,

@@ -27,6 +27,7 @@ from harness.domain import (
     Status,
     Target,
     TensorInfo,
+    ToolTiming,
     VariantFile,
     Verdict,
 )
@@ -78,6 +79,7 @@ def result(samples: int = 500, seed: int = 1) -> InvocationResult:
         accelerator="Adreno 740",
         wall_s=2.5,
         log="logs/x \ud800\x00 y.txt",
+        tool=ToolTiming(50, 12_000.5, min_us=11_000.0, median_us=11_900.0),
     )
 
 
@@ -100,6 +102,8 @@ def facts(device_id: str = DEVICE, **changes: object) -> DeviceFacts:
         clock_source="time_in_state",
         gpus=("Mali-G715",),
         notes=("homogeneous cores: core 1 chosen by index",),
+        abis=("arm64-v8a", "armeabi-v7a"),
+        details=(("battery", "81 %"),),
     )
     return replace(made, **changes)  # type: ignore[arg-type]
 

@@ -3,7 +3,15 @@ from pathlib import Path
 
 import pytest
 
-from harness.domain import VARIANTS, AccuracySettings, Backend, MeasureSettings, ModelRef, RuntimeRef, Target
+from harness.domain import (
+    VARIANTS,
+    AccuracySettings,
+    Backend,
+    DeviceSettings,
+    MeasureSettings,
+    ModelRef,
+    Target,
+)
 from harness.errors import SweepFileError
 from harness.sweep import ExcludeRule, load_sweep, parse_sweep
 from harness.sweep.load import MAX_BYTES
@@ -27,7 +35,8 @@ def test_defaults() -> None:
     assert sweep.variants == VARIANTS
     assert sweep.targets == (Target(),)
     assert sweep.backends == (Backend(),)
-    assert sweep.runtimes == (RuntimeRef(),)
+    assert sweep.runtimes == (), "each target has its own"
+    assert (sweep.adb_server, sweep.settings) == ("", DeviceSettings())
     assert sweep.measure == MeasureSettings()
     assert sweep.accuracy == AccuracySettings()
     assert (sweep.require_coverage, sweep.exclude) == ("partial", ())
@@ -169,7 +178,7 @@ runtimes: [litert]
         (
             "mesure: {}",
             "2:1: mesure: unknown key; allowed: name, models, variants, targets, backends, runtime, runtimes, "
-            "measure, accuracy, require, exclude; did you mean 'measure'?",
+            "measure, accuracy, require, exclude, adb_server, settings; did you mean 'measure'?",
         ),
         ("threads: 4", "'threads' belongs under backends.cpu or exclude"),
         (
@@ -183,13 +192,13 @@ runtimes: [litert]
         (
             "targets: [hots]",
             "2:11: targets.0: unknown value 'hots'; allowed: one of host, adb, edgetpu or a mapping with one "
-            "of the keys host, adb, edgetpu; did you mean 'host'?",
+            "of the keys host, adb, any, edgetpu; did you mean 'host'?",
         ),
         ("targets: [{adb: {serial: 0123}}]", '0123 is a whole number; allowed: text; quote it: "0123"'),
         ("targets: [{edgetpu: {device: tpu0}}]", "'tpu0' is not accepted; allowed: usb, pci, usb:0"),
         (
             "targets: [{host: {}, adb: {}}]",
-            "2:11: targets.0: 2 keys where one belongs; allowed: one of host, adb, edgetpu",
+            "2:11: targets.0: 2 keys where one belongs; allowed: one of host, adb, any, edgetpu",
         ),
         ("targets: [{}]", "targets.0: 0 keys where one belongs"),
         (
@@ -215,8 +224,11 @@ runtimes: [litert]
             "backends: [{cpu: {kernels: reference, xnnpack: true}}]",
             "cpu.xnnpack: reference kernels run without XNNPACK",
         ),
-        ("backends: [{gpu: {threads: 4}}]", "backends.0.gpu.threads: unknown key; allowed: no keys at all"),
-        ("runtime: litret", "runtime: unknown value 'litret'; allowed: litert or a mapping"),
+        ("backends: [{gpu: {threads: 4}}]", "backends.0.gpu.threads: unknown key; allowed: backend, precision"),
+        (
+            "runtime: litret",
+            "runtime: unknown value 'litret'; allowed: one of litert, benchmark_model, device_runner or a mapping",
+        ),
         ("runtimes: []", "runtimes: it is empty"),
         ("runtime: {litert: {pyhton: x}}", "did you mean 'python'?"),
         ("measure: {min_s: 2 sec}", "'2 sec' is not a duration; allowed: seconds, or text such as 2s, 500ms, 1min"),
@@ -240,7 +252,10 @@ runtimes: [litert]
             "2:32: exclude.0.model.1: no model is called 'digits_cn'; allowed:",
         ),
         ("exclude: [{target: hosts}]", "did you mean 'host'?"),
-        ("exclude: [{runtime: litertt}]", "no runtime is called 'litertt'; allowed: litert; did you mean 'litert'?"),
+        (
+            "exclude: [{runtime: litertt}]",
+            "no runtime is called 'litertt'; allowed: benchmark_model, device_runner, litert; did you mean 'litert'?",
+        ),
         ("exclude: [{threads: 0}]", "0 is too small"),
         ("name: ../x", "'../x' is not accepted; allowed: up to 64 letters, digits"),
         (f"name: {'x' * 65}", "is too long; allowed: up to 64 letters"),

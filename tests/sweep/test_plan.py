@@ -81,7 +81,7 @@ def test_rule_on_one_of_several_phones_and_runtimes() -> None:
     assert reasons == [
         "excluded by rule 1 (target: adb serial=1)",
         "excluded by rule 1 (target: adb serial=1)",
-        "Android phones are not driven by this version",
+        "litert does not run on phones; there it is benchmark_model or device_runner",
         "excluded by rule 2 (runtime: litert (/p))",
     ]
 
@@ -92,7 +92,11 @@ def test_rule_on_one_of_several_phones_and_runtimes() -> None:
         (Case(MODEL, "int8"), None),
         (Case(MODEL, "int16x8"), None),
         (Case(MODEL, "int8", backend=Backend("gpu")), None),
-        (Case(MODEL, "int8", Target("adb"), Backend("hexagon")), "Android phones are not driven"),
+        (Case(MODEL, "int8", Target("adb"), Backend("hexagon"), RuntimeRef("benchmark_model")), None),
+        (Case(MODEL, "int8", Target("any"), Backend("qnn"), RuntimeRef("device_runner")), None),
+        (Case(MODEL, "int8", Target("adb")), "litert does not run on phones; there it is benchmark_model"),
+        (Case(MODEL, "int8", runtime=RuntimeRef("benchmark_model")), "benchmark_model does not run on this host"),
+        (Case(MODEL, "int8", backend=Backend("external")), "external delegates are driven on phones only"),
         (Case(MODEL, "int8", Target("edgetpu")), "Edge TPUs are not driven"),
         (Case(MODEL, "int8", backend=Backend("hexagon")), "Hexagon is the DSP of a phone"),
         (Case(MODEL, "int8", backend=Backend("qnn")), "QNN drives"),

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from harness.domain import VARIANTS, Backend, MeasureSettings
+from harness.domain import VARIANTS, Backend, DeviceSettings, Gate, MeasureSettings
 from harness.sweep import json_schema
 from harness.sweep.fields import CpuOptions, Exclusion, Measure, SweepFile, VariantName
 from harness.sweep.model import names_of
@@ -80,11 +80,21 @@ def test_every_option_is_documented() -> None:
 
 
 def test_documented_defaults_are_true() -> None:
-    rows = dict(re.findall(r"^\| `(\w+)` \| `?([\w.]+)`? \|", PAGE, re.MULTILINE))
-    for field in fields(MeasureSettings):
-        assert rows[field.name] == json.dumps(field.default).removesuffix(".0"), field.name
+    for section, kind in (("measure", MeasureSettings), ("settings", DeviceSettings), ("`gate`:", Gate)):
+        rows = defaults_in(PAGE.partition(f"### `{section}`" if section.isalpha() else section)[2])
+        for field in fields(kind):
+            if field.name != "gate":
+                assert rows[field.name] == json.dumps(field.default).removesuffix(".0"), field.name
+    rows = defaults_in(PAGE.partition("### `backends`")[2])
     for key in CpuOptions.model_fields:
         assert rows[key].lower() == str(getattr(Backend(), key)).lower()
+
+
+def defaults_in(text: str) -> dict[str, str]:
+    """The defaults of the first table in `text`, by key."""
+    table = re.search(r"(?:^\|.*\n)+", text, re.MULTILINE)
+    assert table is not None
+    return dict(re.findall(r"^\| `(\w+)` \| `?([\w.]+)`? \|", table[0], re.MULTILINE))
 
 
 def test_documented_examples_are_right() -> None:
