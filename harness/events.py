@@ -99,7 +99,7 @@ class Message:
 
 @dataclass(frozen=True)
 class RunFinished:
-    """The run ended. `state`: ``finished``, ``incomplete`` or ``interrupted``; `rows` are all final rows in plan order."""
+    """The run ended. `state` is ``finished``, ``incomplete`` or ``interrupted``; `rows` are final, in plan order."""
 
     run_id: str
     state: str

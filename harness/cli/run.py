@@ -163,4 +163,4 @@ def _exit_code(outcome: SweepOutcome, require_coverage: str) -> int:
     if outcome.state == "interrupted":
         return EXIT_INTERRUPTED
     failed = any(counts_as_failed(row, require_coverage) for row in outcome.rows)
-    return EXIT_FAILED_ROW if failed else EXIT_OK
+    return EXIT_FAILED_ROW if failed or outcome.state != "finished" else EXIT_OK

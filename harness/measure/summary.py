@@ -95,7 +95,7 @@ def summarise_case(
     judgement = judge(evidence)
     judged = {
         "verdict": judgement.verdict,
-        "reasons": "; ".join([*judgement.reasons, *failures]),
+        "reasons": "; ".join([*judgement.reasons, *failures, *_made_again(case, records)]),
         "remedy": judgement.remedy,
     }
     return ResultRow(**row | _timed(evidence) | _observed([timing.result.evidence for timing in timings]) | judged)
@@ -154,6 +154,16 @@ def _outcome(last: list[InvocationRecord]) -> tuple[Status, list[str]]:
     if timing:  # an invocation that says DONE and has no samples failed, too
         return _failing_status(failed) or Status.FAILED, reasons
     return _failing_status(_results(last, Purpose.OUTPUTS)) or Status.INTERRUPTED, reasons or [_NOT_MADE]
+
+
+def _made_again(case: Case, records: Iterable[InvocationRecord]) -> list[str]:
+    """A sentence on blocks whose first measurement was set aside because the device throttled during it."""
+    timed = [record for record in records if record.case_id == case.case_id and record.purpose is Purpose.TIMING]
+    last = {record.block: record.attempt for record in _last_attempts(timed)}
+    blocks = {record.block for record in timed if _succeeded(record.result) and record.attempt < last[record.block]}
+    if not blocks:
+        return []
+    return [f"{len(blocks)} of {len(last)} blocks were measured again because the device throttled"]
 
 
 def _failing_status(results: list[InvocationResult]) -> Status | None:

@@ -18,6 +18,7 @@ from harness.domain import (
     Purpose,
     ResultRow,
     Status,
+    ToolTiming,
     VariantFile,
     Verdict,
 )
@@ -197,3 +198,23 @@ def test_a_row_of_many_samples_is_quick() -> None:
         rows(records)
         walls_s.append(time.perf_counter() - start)
     assert min(walls_s) < 0.5
+
+
+def test_a_block_that_was_measured_again_counts_once_and_is_told() -> None:
+    first = replace(good()[0], result=result(9.0))
+    row = rows([first, replace(good()[0], attempt=1), *good()[1:]])
+    assert row.latency_p50_ms == rows(good()).latency_p50_ms
+    assert row.reasons.endswith(f"1 of {len(good())} blocks were measured again because the device throttled")
+    assert "measured again" not in rows(good()).reasons
+
+
+def test_a_tool_that_keeps_its_samples_to_itself_is_summarised_by_what_it_says() -> None:
+    def told(tool: ToolTiming) -> ResultRow:
+        outcome = replace(result(), samples_ns=None, tool=tool)
+        return rows([replace(record, result=outcome) for record in good()])
+
+    row = told(ToolTiming(50, avg_us=4000.0, min_us=3500.0, median_us=3900.0))
+    assert (row.status, row.latency_p50_ms, row.latency_min_ms) == (Status.DONE, pytest.approx(3.9), 3.5)
+    assert row.samples == 50 * len(good())
+    assert told(ToolTiming(50, avg_us=4000.0)).latency_p50_ms == pytest.approx(4.0), "an old tool has no median"
+    assert told(ToolTiming(0, avg_us=float("nan"))).status is not Status.DONE
