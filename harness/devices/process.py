@@ -10,52 +10,19 @@ import subprocess
 import sys
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
 from threading import Event
 from typing import IO
 
 from harness.devices.base import ProcessResult
+from harness.devices.capture import STDERR_HEAD_BYTES, STDERR_TAIL_BYTES, STDOUT_LIMIT_BYTES, Capture
 
-STDOUT_LIMIT_BYTES = 96 << 20
-STDERR_HEAD_BYTES = 64 << 10
-STDERR_TAIL_BYTES = 192 << 10
 KEPT_ENVIRONMENT = ("PATH", "HOME", "LD_LIBRARY_PATH", "TMPDIR", "SYSTEMROOT")
 
 _LAUNCHER = Path(__file__).with_name("_launch.py")
 _CHUNK = 1 << 16
 _POLL_S = 0.2
 _DRAIN_S = 1.0
-
-
-@dataclass
-class _Capture:
-    """The first `head` and the last `tail` bytes of a stream; what is between is dropped, which the content says."""
-
-    head: int
-    tail: int
-    first: bytearray = field(default_factory=bytearray)
-    last: bytearray = field(default_factory=bytearray)
-    dropped: int = 0
-
-    def add(self, chunk: bytes) -> None:
-        room = max(self.head - len(self.first), 0)
-        self.first += chunk[:room]
-        self.last += chunk[room:]
-        if len(self.last) > 2 * self.tail + _CHUNK:
-            self._trim()
-
-    def _trim(self) -> None:
-        excess = len(self.last) - self.tail
-        if excess > 0:
-            self.dropped += excess
-            del self.last[:excess]
-
-    def content(self) -> bytes:
-        self._trim()
-        if not self.dropped or not self.tail:
-            return bytes(self.first + self.last)
-        return bytes(self.first) + b"\n... %d bytes left out ...\n" % self.dropped + bytes(self.last)
 
 
 class _Streams:
@@ -68,8 +35,8 @@ class _Streams:
         self._selector = selectors.DefaultSelector()
         self._pending = memoryview(stdin)
         self._captures = {
-            child.stdout: _Capture(STDOUT_LIMIT_BYTES, 0),
-            child.stderr: _Capture(STDERR_HEAD_BYTES, STDERR_TAIL_BYTES),
+            child.stdout: Capture(STDOUT_LIMIT_BYTES, 0),
+            child.stderr: Capture(STDERR_HEAD_BYTES, STDERR_TAIL_BYTES),
         }
         self._out, self._err = self._captures.values()
         for stream in self._captures:
