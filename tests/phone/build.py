@@ -1,0 +1,85 @@
+"""The phone's files, built once for the machine and kept below the user's cache folder."""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import os
+import platform
+import shutil
+import tempfile
+from pathlib import Path
+
+from tests.phone import rootfs, toybox
+from tests.phone.debian import SUITE, Archive, Unavailable
+
+HERE = Path(__file__).parent
+PACKAGES = ("adbd", "mksh", "toybox")
+_INPUTS = ("build.py", "debian.py", "rootfs.py", "toybox.py", "applets.txt", "commands/*", "native/*")
+
+
+def cache_folder() -> Path:
+    """Where built phones are kept."""
+    base = os.environ.get("XDG_CACHE_HOME") or str(Path.home() / ".cache")
+    return Path(base) / "virtual-phone"
+
+
+def key() -> str:
+    """What the files depend on: the text of all that builds them."""
+    digest = hashlib.sha256(SUITE.encode())
+    for pattern in _INPUTS:
+        for path in sorted(HERE.glob(pattern)):
+            digest.update(path.name.encode() + b"\0" + path.read_bytes())
+    return digest.hexdigest()[:16]
+
+
+def phone_root() -> Path:
+    """The folder with the phone's files, built when it is not there yet.
+
+    Raises:
+        Unavailable: with the reason and, where there is one, the remedy.
+    """
+    if platform.machine() != "x86_64":
+        raise Unavailable(f"the virtual phone is built on x86-64 machines, this is {platform.machine()}")
+    return kept(f"root-{key()}", _build)
+
+
+def kept(name: str, make: object) -> Path:
+    """`<cache>/<name>`, made by `make(folder)` at most once: others wait, and a crash leaves nothing that counts."""
+    assert callable(make)
+    cache = cache_folder()
+    done = cache / name
+    if done.is_dir():
+        return done
+    cache.mkdir(parents=True, exist_ok=True)
+    with (cache / f"{name}.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not done.is_dir():
+            work = Path(tempfile.mkdtemp(prefix=f"{name}.", suffix=".part", dir=cache))
+            try:
+                make(work / "made")
+                (work / "made").rename(done)
+            finally:
+                shutil.rmtree(work, ignore_errors=True)
+    return done
+
+
+def _build(target: Path) -> None:
+    work = target.parent
+    archive = Archive(work / "apt", "amd64")
+    archive.unpack(PACKAGES, work / "base")
+    program = _toybox(archive, work)
+    rootfs.lay_out(work / "base", program, target)
+
+
+def _toybox(archive: Archive, work: Path) -> Path:
+    """The compiled toybox: it depends on less than the rest, so a changed command does not compile it again."""
+    digest = hashlib.sha256()
+    for name in ("toybox.py", "applets.txt"):
+        digest.update((HERE / name).read_bytes())
+
+    def compile_it(target: Path) -> None:
+        target.mkdir()
+        toybox.build(archive, work / "toybox", target / "toybox")
+
+    return kept(f"toybox-{SUITE}-{digest.hexdigest()[:16]}", compile_it) / "toybox"

@@ -1,0 +1,109 @@
+"""Debian packages without root: an apt state of our own, with the mirror and the transport settings of this machine."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+from collections.abc import Sequence
+from pathlib import Path
+
+SUITE = "trixie"
+MIRROR_VARIABLE = "VIRTUAL_PHONE_MIRROR"
+KEYRING = Path("/usr/share/keyrings/debian-archive-keyring.gpg")
+TIMEOUT_S = 300.0
+
+
+class Unavailable(Exception):
+    """This machine cannot have a virtual phone; the message says why, tests skip with it."""
+
+
+def run(argv: Sequence[str | Path], *, cwd: Path | None = None, env: dict[str, str] | None = None) -> str:
+    """Standard output of a command.
+
+    Raises:
+        Unavailable: it is missing, failed or took longer than five minutes.
+    """
+    command = [str(part) for part in argv]
+    environment = {**os.environ, **(env or {}), "LC_ALL": "C"}
+    try:
+        done = subprocess.run(
+            command, cwd=cwd, env=environment, capture_output=True, timeout=TIMEOUT_S, stdin=subprocess.DEVNULL
+        )
+    except (OSError, subprocess.TimeoutExpired) as error:
+        raise Unavailable(f"{command[0]}: {error}") from error
+    if done.returncode:
+        raise Unavailable(f"{' '.join(command)[:200]}: {done.stderr.decode(errors='replace')[-600:]}")
+    return done.stdout.decode(errors="replace")
+
+
+def mirror() -> str:
+    """The Debian archive that apt on this machine uses, or the one named in VIRTUAL_PHONE_MIRROR.
+
+    Raises:
+        Unavailable: apt is missing or has no Debian archive.
+    """
+    named = os.environ.get(MIRROR_VARIABLE)
+    if named:
+        return named
+    fields = "$(REPO_URI)|$(LABEL)"
+    lines = {line.partition("|")[::2] for line in run(["apt-get", "indextargets", "--format", fields]).splitlines()}
+    archives = sorted(uri for uri, label in lines if label == "Debian" or re.search(r"/debian/?$", uri))
+    if not archives:
+        raise Unavailable(f"apt on this machine has no Debian archive: name one in {MIRROR_VARIABLE}")
+    return archives[0]
+
+
+class Archive:
+    """One architecture of the suite. Everything apt writes is below `folder`."""
+
+    def __init__(self, folder: Path, architecture: str) -> None:
+        self._folder = folder
+        self._debs = folder / "cache" / "archives"
+        for path in (folder / "lists" / "partial", self._debs / "partial"):
+            path.mkdir(parents=True, exist_ok=True)
+        (folder / "status").touch()
+        signed = f"[signed-by={KEYRING}] " if KEYRING.exists() else ""
+        lines = (f"{kind} {signed}{mirror()} {SUITE} main\n" for kind in ("deb", "deb-src"))
+        (folder / "sources.list").write_text("".join(lines))
+        config = folder / "apt.conf"
+        config.touch(mode=0o600)  # a proxy's address may hold a password
+        config.write_text(_settings(folder, architecture) + _transport())
+        self._env = {"APT_CONFIG": str(config)}
+        run(["apt-get", "-qq", "update"], env=self._env)
+
+    def unpack(self, packages: Sequence[str], target: Path) -> None:
+        """The files of the packages and of all they depend on, without running anything of theirs."""
+        run(["apt-get", "-qq", "-y", "--download-only", "install", *packages], env=self._env)
+        target.mkdir(parents=True)
+        for deb in sorted(self._debs.glob("*.deb")):
+            run(["dpkg-deb", "--extract", deb, target])
+
+    def source(self, package: str, target: Path) -> None:
+        """The upstream sources of a package."""
+        folder = self._folder / f"source-{package}"
+        folder.mkdir()
+        run(["apt-get", "-qq", "source", "--tar-only", package], cwd=folder, env=self._env)
+        tarball = next(folder.glob("*.orig.tar.*"))
+        target.mkdir(parents=True)
+        run(["tar", "-xf", tarball, "-C", target, "--strip-components=1", "--no-same-owner"])
+        shutil.rmtree(folder)
+
+
+def _settings(folder: Path, architecture: str) -> str:
+    return (
+        f'APT::Architecture "{architecture}"; APT::Architectures "{architecture}";\n'
+        f'APT::Install-Recommends "false"; APT::Sandbox::User "root"; Acquire::Languages "none";\n'
+        f'Dir::State "{folder}"; Dir::State::status "{folder}/status"; Dir::Cache "{folder}/cache";\n'
+        f'Dir::Etc::sourcelist "{folder}/sources.list"; Dir::Etc::sourceparts "/dev/null";\n'
+        'Dir::Etc::main "/dev/null"; Dir::Etc::parts "/dev/null";\n'
+        'Dir::Etc::preferences "/dev/null"; Dir::Etc::preferencesparts "/dev/null";\n'
+    )
+
+
+def _transport() -> str:
+    """How this machine reaches its mirror (proxies, retries, checks), without the hooks that its apt runs."""
+    lines = run(["apt-config", "dump"]).splitlines()
+    wanted = (line for line in lines if line.startswith("Acquire::") and not line.startswith("Acquire::Languages"))
+    return "\n".join(wanted) + "\n"
