@@ -1,7 +1,8 @@
-"""Where the folders that travel with the package lie: in the installed wheel, or beside it in a checkout."""
+"""Where folders lie: those that travel with the package (in the wheel, or beside it), and the user's own state."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 
 from harness.errors import StableError
@@ -20,3 +21,11 @@ def folder(name: str) -> Path:
         if candidate.is_dir():
             return candidate
     raise StableError(f"the folder {name!r} is missing from this installation", remedy="Install the harness again.")
+
+
+def state_folder(environ: Mapping[str, str]) -> Path:
+    """``harness`` in the user's state directory (XDG base directories), for what must outlive a run; may not exist."""
+    state = Path(environ.get("XDG_STATE_HOME", ""))
+    if not state.is_absolute():
+        state = Path(environ.get("HOME") or Path.home()) / ".local" / "state"
+    return state / "harness"

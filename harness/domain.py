@@ -413,6 +413,8 @@ class Evidence:
     thermal_status: int | None = None
     battery_pct: float | None = None
     telemetry_load: float | None = None
+    offline_cpus: tuple[int, ...] = ()
+    clock_cap_ghz: float | None = None
 
 
 @dataclass(frozen=True)

@@ -60,6 +60,16 @@ def khz_to_ghz(value_khz: float) -> float:
     return value_khz / 1e6
 
 
+def hz_to_ghz(value_hz: float) -> float:
+    """Hz, the unit of devfreq, to GHz."""
+    return value_hz / 1e9
+
+
+def ticks_to_s(ticks: float) -> float:
+    """Clock ticks of /proc and time_in_state, of which Linux shows programs 100 a second, to seconds."""
+    return ticks / 100
+
+
 def millidegrees_to_c(value_mc: float) -> float:
     """Millidegrees, the unit of thermal zones, to degrees Celsius."""
     return value_mc / 1000

@@ -117,8 +117,8 @@ class Device(Protocol):
             DeviceError: there is no such file.
         """
 
-    def session(self, settings: DeviceSettings, say: Say) -> AbstractContextManager[None]:
-        """What surrounds all measurements: settings made and put back, telemetry on.
+    def session(self, settings: DeviceSettings, cpus: tuple[int, ...], say: Say) -> AbstractContextManager[None]:
+        """What surrounds all measurements on `cpus`: settings made and put back, telemetry on.
 
         Raises:
             DeviceBusyError: somebody else measures on it.

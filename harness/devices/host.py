@@ -111,7 +111,7 @@ class HostDevice:
         except OSError as error:
             raise DeviceError(f"{remote} cannot be fetched: {error.strerror}", where=self.device_id) from error
 
-    def session(self, settings: DeviceSettings, say: Say) -> AbstractContextManager[None]:
+    def session(self, settings: DeviceSettings, cpus: tuple[int, ...], say: Say) -> AbstractContextManager[None]:
         """Nothing: the settings of a sweep are for phones."""
         return nullcontext()
 

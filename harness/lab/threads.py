@@ -57,11 +57,17 @@ class LaneThread:
         if not self.tasks:  # a resumed run that has nothing left for this device leaves it alone
             self.complete = True
             return
-        with self.lane.device.session(self.settings, self.lane.say):
+        with self.lane.device.session(self.settings, self._cpus(), self.lane.say):
             try:
                 self.complete = self.lane.run(self.tasks)
             except _ONE_DEVICE as error:
                 self.lost = error
+
+    def _cpus(self) -> tuple[int, ...]:
+        """The CPUs that the tasks are pinned to."""
+        backends = dict.fromkeys(task.case.backend for task in self.tasks)
+        chosen = {cpu for one in backends for cpu in self.lane.device.choose_cpus(one.cores, one.threads)}
+        return tuple(sorted(chosen))
 
 
 def run_lanes(lanes: Sequence[LaneThread], stop: threading.Event) -> None:
