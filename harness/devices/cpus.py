@@ -115,22 +115,25 @@ def choose(
 ) -> tuple[int, ...]:
     """Ascending CPU indices for a `cores` setting.
 
-    ``big`` is the `threads` biggest cores, ``big_cluster`` all cores of the biggest kind, ``little`` the `threads`
-    smallest, ``all`` every core; a tuple is taken as it is.
+    ``big`` is the `threads` biggest cores, ``big_cluster`` all cores that share the cluster of the biggest one (where
+    clusters are not known: all of its size), ``little`` the `threads` smallest, ``all`` every core; a tuple is taken as
+    it is.
 
     Raises:
         UsageError: an unknown name, a core that does not exist, is offline, or is outside our affinity mask; ``little``
-            where all cores are alike.
+            where all cores are alike; no core at all.
     """
     if not isinstance(cores, str):
         return _explicit(cores, available)
+    if not available:
+        raise UsageError("no core is online and may be used", remedy="Name the cores, such as `cores: [7]`.")
     ranked = rank(available, siblings)
     if cores == "all":
         chosen = ranked
     elif cores == "big":
         chosen = ranked[:threads]
     elif cores == "big_cluster":
-        chosen = tuple(core for core in ranked if _size(core) == _size(ranked[0]))
+        chosen = _cluster_of(ranked[0], ranked)
     elif cores == "little":
         chosen = _little(ranked, threads)
     else:
@@ -143,8 +146,13 @@ def choose(
 def _little(ranked: tuple[Core, ...], threads: int) -> tuple[Core, ...]:
     if is_homogeneous(ranked):
         raise UsageError("all cores of this machine are alike: it has no little ones", remedy="Use `cores: big`.")
-    smallest = _size(ranked[-1])
-    return tuple(core for core in ranked if _size(core) == smallest)[:threads]
+    return _cluster_of(ranked[-1], ranked)[:threads]
+
+
+def _cluster_of(one: Core, cores: tuple[Core, ...]) -> tuple[Core, ...]:
+    if one.cluster is None:
+        return tuple(core for core in cores if _size(core) == _size(one))
+    return tuple(core for core in cores if core.cluster == one.cluster)
 
 
 def _explicit(cores: tuple[int, ...], available: tuple[Core, ...]) -> tuple[int, ...]:

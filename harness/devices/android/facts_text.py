@@ -1,0 +1,296 @@
+"""The facts of a phone from what `device_scripts/facts.sh` prints: pure, but for `read_facts`, which runs it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import replace
+from functools import partial
+from typing import TypeVar
+
+from harness.assets import folder
+from harness.devices.android.facts import Battery, PhoneFacts
+from harness.devices.android.facts_cores import cpus_of_mask, parse_cores
+from harness.devices.android.facts_sections import Sections, is_index, is_refusal, read_sections
+from harness.devices.android.shell import Shell
+from harness.devices.android.temperatures import Temperature, ThermalService, celsius, parse_thermalservice, zone
+from harness.units import decidegrees_to_c, kib_to_mib
+
+T = TypeVar("T")
+TIMEOUT_S = 40.0
+_PROPERTIES = {
+    "manufacturer": "ro.product.manufacturer",
+    "model": "ro.product.model",
+    "device": "ro.product.device",
+    "fingerprint": "ro.build.fingerprint",
+    "release": "ro.build.version.release",
+    "soc_manufacturer": "ro.soc.manufacturer",
+    "soc_model": "ro.soc.model",
+    "board": "ro.board.platform",
+    "hardware": "ro.hardware",
+    "build_type": "ro.build.type",
+    "serial": "ro.serialno",
+}
+_SETTINGS = (
+    "global low_power",
+    "global stay_on_while_plugged_in",
+    "global window_animation_scale",
+    "global transition_animation_scale",
+    "global animator_duration_scale",
+    "global airplane_mode_on",
+    "system screen_brightness",
+    "system screen_brightness_mode",
+    "system screen_off_timeout",
+)
+_POWER_SOURCES = ("AC", "USB", "Wireless", "Dock")
+_ROOT_DIALECTS = ("su -c", "su 0", "su root")
+_TOOL = ("tools", "yes")
+
+
+def read_facts(shell: Shell, timeout_s: float = TIMEOUT_S) -> PhoneFacts:
+    """Ask the phone for everything, in one round trip.
+
+    Raises:
+        ParseError: what came back is not whole.
+        DeviceOfflineError, InvocationTimeoutError, UnauthorizedError: as `Shell.shell`.
+    """
+    script = (folder("device_scripts") / "facts.sh").read_text(encoding="utf-8")
+    return parse_facts(shell.shell(script, timeout_s=timeout_s).stdout)
+
+
+def parse_facts(output: bytes | str) -> PhoneFacts:
+    """The facts in what the script printed, whatever is between its first and its last line.
+
+    Raises:
+        ParseError: the output is not the script's, or not whole.
+    """
+    points = _Points(read_sections(output))
+    facts = _with_state(points, _with_machine(points, _identity(points)))
+    found = {name for name, value in (*vars(facts).items(), *facts.settings) if value or isinstance(value, float)}
+    return replace(facts, unread=tuple((name, why) for name, why in points.unread.items() if name not in found))
+
+
+def _identity(points: _Points) -> PhoneFacts:
+    def text(point: str) -> str | None:
+        return points.text(point, "properties", _PROPERTIES[point])
+
+    return PhoneFacts(
+        manufacturer=text("manufacturer"),
+        model=text("model"),
+        device=text("device"),
+        fingerprint=text("fingerprint"),
+        release=text("release"),
+        sdk=points.read("sdk", "properties", "ro.build.version.sdk", _whole),
+        soc_manufacturer=text("soc_manufacturer"),
+        soc_model=text("soc_model"),
+        board=text("board"),
+        hardware=text("hardware"),
+        abis=points.read("abis", "properties", "ro.product.cpu.abilist", _listed) or (),
+        abis_64=points.read("abis_64", "properties", "ro.product.cpu.abilist64", _listed) or (),
+        serial=text("serial"),
+        booted=_booted(points),
+        debuggable=points.read("debuggable", "properties", "ro.debuggable", _flag),
+        build_type=text("build_type"),
+        kernel=points.text("kernel", "kernel", "release"),
+        selinux=points.text("selinux", "kernel", "selinux"),
+        boot_id=points.read("boot_id", "kernel", "boot_id", _boot_id),
+    )
+
+
+def _with_machine(points: _Points, facts: PhoneFacts) -> PhoneFacts:
+    """With what the phone is made of, and what a shell may do on it."""
+    return replace(
+        facts,
+        memory_total_mib=points.read("memory_total_mib", "kernel", "memory", partial(_memory, name="MemTotal")),
+        cores=parse_cores(points.sections),
+        allowed=points.read("allowed", "kernel", "affinity", _affinity),
+        cpuset=points.text("cpuset", "kernel", "cpuset"),
+        pinning=_pinned(points),
+        gpu=_gpu(points),
+        gpu_api=points.read("gpu_api", "gpu", "gles", _gles_version),
+        gpu_memory=points.text("gpu_memory", "gpu", "memory") is not None,
+        root=_root(points),
+        tools=frozenset(key for (section, key), text in points.sections.texts.items() if (section, text) == _TOOL),
+        libraries=_libraries(points),
+    )
+
+
+def _with_state(points: _Points, facts: PhoneFacts) -> PhoneFacts:
+    """With how it is just now."""
+    thermal = points.read("thermal", "thermal", "thermalservice", parse_thermalservice)
+    return replace(
+        facts,
+        package_manager=_answers(points.text("package_manager", "power", "package_manager")),
+        uptime_s=points.read("uptime_s", "kernel", "uptime", _first_number),
+        load_1min=points.read("load_1min", "kernel", "load", _first_number),
+        memory_available_mib=points.read(
+            "memory_available_mib", "kernel", "memory", partial(_memory, name="MemAvailable")
+        ),
+        thermal=thermal,
+        zones=_zones(points),
+        battery=points.read("battery", "power", "battery", _battery),
+        wakefulness=points.read("wakefulness", "power", "wakefulness", _after_equals),
+        settings=_settings(points),
+        storage_free_mib=points.read("storage_free_mib", "storage", "df", _df_free_mib),
+        storage_writable=points.text("storage_writable", "storage", "writable") == "yes",
+    )
+
+
+class _Points:
+    """Reads values by name, and keeps for each that is None why."""
+
+    def __init__(self, sections: Sections) -> None:
+        self.sections = sections
+        self.unread: dict[str, str] = {}
+
+    def text(self, point: str, section: str, key: str) -> str | None:
+        text = self.sections.text(section, key)
+        if text is None:
+            self.unread[point] = self.sections.reason(section, key)
+        return text
+
+    def read(self, point: str, section: str, key: str, made: Callable[[str], T | None]) -> T | None:
+        """`made` of the text, None when it cannot be understood."""
+        text = self.text(point, section, key)
+        value = None if text is None else made(text)
+        if text is not None and value is None:
+            self.unread[point] = f"not understood: {text.splitlines()[0][:60]!r}"
+        return value
+
+
+def _whole(text: str) -> int | None:
+    text = text.strip()
+    return int(text) if re.fullmatch(r"-?\d{1,12}", text, re.ASCII) else None
+
+
+def _flag(text: str) -> bool | None:
+    return {"1": True, "0": False}.get(text)
+
+
+def _listed(text: str) -> tuple[str, ...]:
+    return tuple(part.strip() for part in text.split(",") if re.fullmatch(r"[\w.-]{1,40}", part.strip()))
+
+
+def _answers(text: str | None) -> bool | None:
+    return None if text is None else text.startswith("package:")
+
+
+def _booted(points: _Points) -> bool | None:
+    """While Android starts, the property is there and empty."""
+    text = points.text("booted", "properties", "sys.boot_completed")
+    if text is None and points.sections.reasons.get(("properties", "sys.boot_completed")) != "empty":
+        return None
+    return text == "1"
+
+
+def _boot_id(text: str) -> str | None:
+    return text if re.fullmatch(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", text) else None
+
+
+def _first_number(text: str) -> float | None:
+    match = re.match(r"(\d{1,12}(?:\.\d{1,6})?)(?!\S)", text, re.ASCII)
+    return float(match[1]) if match else None
+
+
+def _memory(text: str, name: str) -> float | None:
+    match = re.search(rf"^{name}:\s*(\d{{1,12}}) kB$", text, re.MULTILINE | re.ASCII)
+    return kib_to_mib(int(match[1])) if match else None
+
+
+def _affinity(text: str) -> tuple[int, ...] | None:
+    return cpus_of_mask(text.partition(":")[2])
+
+
+def _pinned(points: _Points) -> bool | None:
+    """Whether the process that was to run on CPU 0 had that mask; False when it has another or taskset failed."""
+    mask = points.read("pinning", "tools", "pinned", _affinity)
+    if mask is not None:
+        return mask == (0,)
+    word = points.sections.reasons.get(("tools", "pinned"), "missing")
+    return None if word in ("timeout", "skipped") else False
+
+
+def _gpu(points: _Points) -> str | None:
+    """The renderer's name; the kernel's where SurfaceFlinger does not say it."""
+    gles = points.text("gpu", "gpu", "gles")
+    parts = [part.strip() for part in (gles or "").removeprefix("GLES:").split(",")]
+    if len(parts) >= 2 and parts[1]:
+        return parts[1]
+    return next(filter(None, (points.sections.text("gpu", key) for key in ("kgsl", "kernel_gpu", "mali"))), None)
+
+
+def _gles_version(text: str) -> str | None:
+    match = re.search(r"OpenGL ES \d{1,2}\.\d{1,2}", text, re.ASCII)
+    return match[0] if match else None
+
+
+def _zones(points: _Points) -> tuple[Temperature, ...]:
+    """The kernel's zones that show a temperature."""
+    sections, found, denied, total = points.sections, [], 0, 0
+    names = (key for section, key in (*sections.texts, *sections.reasons) if section == "thermal")
+    for index in sorted({int(key[5:]) for key in names if key.startswith("temp ") and is_index(key[5:])}):
+        total += 1
+        raw = sections.text("thermal", f"temp {index}")
+        denied += raw is None
+        kind = sections.text("thermal", f"type {index}") or f"thermal_zone{index}"
+        sensor = zone(kind, raw, f"/sys/class/thermal/thermal_zone{index}")
+        if sensor is not None:
+            found.append(sensor)
+    if not found:
+        points.unread["zones"] = f"{denied} of {total} thermal zones cannot be read" if total else "there are none"
+    return tuple(found)
+
+
+def _battery(text: str) -> Battery | None:
+    # The first of each name: some makers append sections of their own.
+    fields = dict(reversed(re.findall(r"^ *([A-Za-z][A-Za-z ]*?): *(\S+) *$", text, re.MULTILINE)))
+    level, scale = _whole(fields.get("level", "")), _whole(fields.get("scale", "100"))
+    tenths = _whole(fields.get("temperature", ""))
+    faked = "UPDATES STOPPED" in text
+    if level is None and tenths is None and not faked:
+        return None
+    return Battery(
+        level_pct=100.0 * level / scale if level is not None and scale and 0 <= level <= scale else None,
+        # Always tenths, so no guess by magnitude; but a sensor that is off shows 0 here too.
+        temp_c=celsius(decidegrees_to_c(tenths)) if tenths is not None and abs(tenths) < 1500 else None,
+        status=_whole(fields.get("status", "")),
+        powered=tuple(name for name in _POWER_SOURCES if fields.get(f"{name} powered") == "true"),
+        faked=faked,
+    )
+
+
+def _after_equals(text: str) -> str | None:
+    return text.partition("=")[2].split(" ")[0] or None
+
+
+def _settings(points: _Points) -> tuple[tuple[str, str | None], ...]:
+    """Every setting that the phone answered for; None is one that was never made."""
+    found = ((name, points.text(name, "power", name)) for name in _SETTINGS)
+    return tuple((name, None if text == "null" else text) for name, text in found if text is not None)
+
+
+def _df_free_mib(text: str) -> float | None:
+    """The fourth column, free KiB; a long file system name may have a line to itself."""
+    words = text.split()
+    starts = [index for index, word in enumerate(words) if re.fullmatch(r"\d{1,3}%", word, re.ASCII) and index >= 3]
+    free = _whole(words[starts[-1] - 1]) if starts else None
+    return None if free is None or free < 0 else kib_to_mib(free)
+
+
+def _root(points: _Points) -> str | None:
+    """How root is got: the shell has it, or the first `su` dialect that does."""
+    if points.text("root", "root", "id") == "0":
+        return "adb"
+    reasons = []
+    for dialect in _ROOT_DIALECTS:
+        if points.text("root", "root", dialect) == "0":
+            points.unread.pop("root", None)
+            return dialect
+        reasons.append(f"{dialect}: {points.sections.reason('root', dialect) or 'not root'}")
+    points.unread["root"] = "; ".join(reasons)
+    return None
+
+
+def _libraries(points: _Points) -> tuple[str, ...]:
+    text = points.text("libraries", "libraries", "found") or ""
+    return tuple(line for line in text.split("\n") if line.startswith("/") and not is_refusal(line))
