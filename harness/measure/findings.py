@@ -40,6 +40,7 @@ class CaseEvidence:
     accelerator: str = ""
     float32_latency_ms: float | None = None
     float32_accuracy: float | None = None
+    model_size_bytes: int | None = None
 
     def __post_init__(self) -> None:
         if self.require_coverage not in COVERAGES:

@@ -1,6 +1,6 @@
 """One verdict for one row: how far its number can be believed, why, and what to do about it.
 
-The thresholds stand beside their rules: `output_rules`, `delegate_rules`, `clock_rules`, `noise_rules`;
+The thresholds stand beside their rules: `output_rules`, `delegate_rules`, `clock_rules`, `phone_rules`, `noise_rules`;
 docs/measuring.md explains each. Evidence of single invocations counts only when more of them are bad than a 20 %
 trimmed mean tolerates.
 """
@@ -15,6 +15,7 @@ from harness.measure.delegate_rules import delegate_findings, took
 from harness.measure.findings import CaseEvidence
 from harness.measure.noise_rules import noise_findings, unverified_findings
 from harness.measure.output_rules import output_findings
+from harness.measure.phone_rules import phone_findings
 
 _SEVERITY = {verdict: place for place, verdict in enumerate(Verdict)}
 
@@ -35,6 +36,7 @@ def judge(evidence: CaseEvidence) -> Judgement:
         *output_findings(evidence),
         *delegate_findings(evidence),
         *clock_findings(evidence),
+        *phone_findings(evidence),
         *noise_findings(evidence),
         *unverified_findings(evidence),
     ]

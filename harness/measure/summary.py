@@ -91,6 +91,7 @@ def summarise_case(
         accelerator=timings[-1].result.accelerator,
         float32_latency_ms=float32_latency_ms,
         float32_accuracy=float32_accuracy,
+        model_size_bytes=file.size_bytes or None if file is not None else None,
     )
     judgement = judge(evidence)
     judged = {
