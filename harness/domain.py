@@ -358,18 +358,22 @@ class InvocationRequest:
 
 @dataclass(frozen=True)
 class Coverage:
-    """How much of the graph the delegate took. Counts are None when the runtime gives no evidence."""
+    """How much of the graph the delegate took. Counts are None when the runtime gives no evidence.
+
+    `stated` is the coverage as the runtime says it in words where it gives no counts, otherwise empty.
+    """
 
     delegate: str
     delegated_nodes: int | None = None
     total_nodes: int | None = None
     partitions: int | None = None
+    stated: str = ""
 
     @property
     def kind(self) -> str:
         """``full``, ``partial``, ``none`` or ``unknown``."""
         if self.delegated_nodes is None or self.total_nodes is None:
-            return "unknown"
+            return self.stated or "unknown"
         if self.delegated_nodes == 0:
             return "none"
         return "full" if self.delegated_nodes >= self.total_nodes else "partial"
