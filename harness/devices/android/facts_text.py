@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 from typing import TypeVar
 
 from harness.assets import folder
-from harness.devices.android.facts import Battery, PhoneFacts
-from harness.devices.android.facts_cores import cpus_of_mask, parse_cores
+from harness.devices.android import facts_values as values
+from harness.devices.android.facts import PhoneFacts
+from harness.devices.android.facts_cores import parse_cores
 from harness.devices.android.facts_sections import Sections, is_index, is_refusal, read_sections
 from harness.devices.android.shell import Shell
-from harness.devices.android.temperatures import Temperature, ThermalService, celsius, parse_thermalservice, zone
-from harness.units import decidegrees_to_c, kib_to_mib
+from harness.devices.android.temperatures import Temperature, parse_thermalservice, zone
 
 T = TypeVar("T")
 TIMEOUT_S = 40.0
@@ -42,9 +41,10 @@ _SETTINGS = (
     "system screen_brightness_mode",
     "system screen_off_timeout",
 )
-_POWER_SOURCES = ("AC", "USB", "Wireless", "Dock")
 _ROOT_DIALECTS = ("su -c", "su 0", "su root")
 _TOOL = ("tools", "yes")
+_TOTAL = partial(values.memory_mib, name="MemTotal")
+_AVAILABLE = partial(values.memory_mib, name="MemAvailable")
 
 
 def read_facts(shell: Shell, timeout_s: float = TIMEOUT_S) -> PhoneFacts:
@@ -80,20 +80,20 @@ def _identity(points: _Points) -> PhoneFacts:
         device=text("device"),
         fingerprint=text("fingerprint"),
         release=text("release"),
-        sdk=points.read("sdk", "properties", "ro.build.version.sdk", _whole),
+        sdk=points.read("sdk", "properties", "ro.build.version.sdk", values.whole),
         soc_manufacturer=text("soc_manufacturer"),
         soc_model=text("soc_model"),
         board=text("board"),
         hardware=text("hardware"),
-        abis=points.read("abis", "properties", "ro.product.cpu.abilist", _listed) or (),
-        abis_64=points.read("abis_64", "properties", "ro.product.cpu.abilist64", _listed) or (),
+        abis=points.read("abis", "properties", "ro.product.cpu.abilist", values.listed) or (),
+        abis_64=points.read("abis_64", "properties", "ro.product.cpu.abilist64", values.listed) or (),
         serial=text("serial"),
         booted=_booted(points),
-        debuggable=points.read("debuggable", "properties", "ro.debuggable", _flag),
+        debuggable=points.read("debuggable", "properties", "ro.debuggable", values.flag),
         build_type=text("build_type"),
         kernel=points.text("kernel", "kernel", "release"),
         selinux=points.text("selinux", "kernel", "selinux"),
-        boot_id=points.read("boot_id", "kernel", "boot_id", _boot_id),
+        boot_id=points.read("boot_id", "kernel", "boot_id", values.boot_id),
     )
 
 
@@ -101,13 +101,15 @@ def _with_machine(points: _Points, facts: PhoneFacts) -> PhoneFacts:
     """With what the phone is made of, and what a shell may do on it."""
     return replace(
         facts,
-        memory_total_mib=points.read("memory_total_mib", "kernel", "memory", partial(_memory, name="MemTotal")),
+        memory_total_mib=points.read(
+            "memory_total_mib", "kernel", "memory", partial(values.memory_mib, name="MemTotal")
+        ),
         cores=parse_cores(points.sections),
-        allowed=points.read("allowed", "kernel", "affinity", _affinity),
+        allowed=points.read("allowed", "kernel", "affinity", values.affinity),
         cpuset=points.text("cpuset", "kernel", "cpuset"),
         pinning=_pinned(points),
         gpu=_gpu(points),
-        gpu_api=points.read("gpu_api", "gpu", "gles", _gles_version),
+        gpu_api=points.read("gpu_api", "gpu", "gles", values.gles_version),
         gpu_memory=points.text("gpu_memory", "gpu", "memory") is not None,
         root=_root(points),
         tools=frozenset(key for (section, key), text in points.sections.texts.items() if (section, text) == _TOOL),
@@ -121,17 +123,15 @@ def _with_state(points: _Points, facts: PhoneFacts) -> PhoneFacts:
     return replace(
         facts,
         package_manager=_answers(points.text("package_manager", "power", "package_manager")),
-        uptime_s=points.read("uptime_s", "kernel", "uptime", _first_number),
-        load_1min=points.read("load_1min", "kernel", "load", _first_number),
-        memory_available_mib=points.read(
-            "memory_available_mib", "kernel", "memory", partial(_memory, name="MemAvailable")
-        ),
+        uptime_s=points.read("uptime_s", "kernel", "uptime", values.first_number),
+        load_1min=points.read("load_1min", "kernel", "load", values.first_number),
+        memory_available_mib=points.read("memory_available_mib", "kernel", "memory", _AVAILABLE),
         thermal=thermal,
         zones=_zones(points),
-        battery=points.read("battery", "power", "battery", _battery),
-        wakefulness=points.read("wakefulness", "power", "wakefulness", _after_equals),
+        battery=points.read("battery", "power", "battery", values.battery),
+        wakefulness=points.read("wakefulness", "power", "wakefulness", values.after_equals),
         settings=_settings(points),
-        storage_free_mib=points.read("storage_free_mib", "storage", "df", _df_free_mib),
+        storage_free_mib=points.read("storage_free_mib", "storage", "df", values.df_free_mib),
         storage_writable=points.text("storage_writable", "storage", "writable") == "yes",
     )
 
@@ -158,19 +158,6 @@ class _Points:
         return value
 
 
-def _whole(text: str) -> int | None:
-    text = text.strip()
-    return int(text) if re.fullmatch(r"-?\d{1,12}", text, re.ASCII) else None
-
-
-def _flag(text: str) -> bool | None:
-    return {"1": True, "0": False}.get(text)
-
-
-def _listed(text: str) -> tuple[str, ...]:
-    return tuple(part.strip() for part in text.split(",") if re.fullmatch(r"[\w.-]{1,40}", part.strip()))
-
-
 def _answers(text: str | None) -> bool | None:
     return None if text is None else text.startswith("package:")
 
@@ -183,27 +170,9 @@ def _booted(points: _Points) -> bool | None:
     return text == "1"
 
 
-def _boot_id(text: str) -> str | None:
-    return text if re.fullmatch(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", text) else None
-
-
-def _first_number(text: str) -> float | None:
-    match = re.match(r"(\d{1,12}(?:\.\d{1,6})?)(?!\S)", text, re.ASCII)
-    return float(match[1]) if match else None
-
-
-def _memory(text: str, name: str) -> float | None:
-    match = re.search(rf"^{name}:\s*(\d{{1,12}}) kB$", text, re.MULTILINE | re.ASCII)
-    return kib_to_mib(int(match[1])) if match else None
-
-
-def _affinity(text: str) -> tuple[int, ...] | None:
-    return cpus_of_mask(text.partition(":")[2])
-
-
 def _pinned(points: _Points) -> bool | None:
     """Whether the process that was to run on CPU 0 had that mask; False when it has another or taskset failed."""
-    mask = points.read("pinning", "tools", "pinned", _affinity)
+    mask = points.read("pinning", "tools", "pinned", values.affinity)
     if mask is not None:
         return mask == (0,)
     word = points.sections.reasons.get(("tools", "pinned"), "missing")
@@ -217,11 +186,6 @@ def _gpu(points: _Points) -> str | None:
     if len(parts) >= 2 and parts[1]:
         return parts[1]
     return next(filter(None, (points.sections.text("gpu", key) for key in ("kgsl", "kernel_gpu", "mali"))), None)
-
-
-def _gles_version(text: str) -> str | None:
-    match = re.search(r"OpenGL ES \d{1,2}\.\d{1,2}", text, re.ASCII)
-    return match[0] if match else None
 
 
 def _zones(points: _Points) -> tuple[Temperature, ...]:
@@ -241,40 +205,10 @@ def _zones(points: _Points) -> tuple[Temperature, ...]:
     return tuple(found)
 
 
-def _battery(text: str) -> Battery | None:
-    # The first of each name: some makers append sections of their own.
-    fields = dict(reversed(re.findall(r"^ *([A-Za-z][A-Za-z ]*?): *(\S+) *$", text, re.MULTILINE)))
-    level, scale = _whole(fields.get("level", "")), _whole(fields.get("scale", "100"))
-    tenths = _whole(fields.get("temperature", ""))
-    faked = "UPDATES STOPPED" in text
-    if level is None and tenths is None and not faked:
-        return None
-    return Battery(
-        level_pct=100.0 * level / scale if level is not None and scale and 0 <= level <= scale else None,
-        # Always tenths, so no guess by magnitude; but a sensor that is off shows 0 here too.
-        temp_c=celsius(decidegrees_to_c(tenths)) if tenths is not None and abs(tenths) < 1500 else None,
-        status=_whole(fields.get("status", "")),
-        powered=tuple(name for name in _POWER_SOURCES if fields.get(f"{name} powered") == "true"),
-        faked=faked,
-    )
-
-
-def _after_equals(text: str) -> str | None:
-    return text.partition("=")[2].split(" ")[0] or None
-
-
 def _settings(points: _Points) -> tuple[tuple[str, str | None], ...]:
     """Every setting that the phone answered for; None is one that was never made."""
     found = ((name, points.text(name, "power", name)) for name in _SETTINGS)
     return tuple((name, None if text == "null" else text) for name, text in found if text is not None)
-
-
-def _df_free_mib(text: str) -> float | None:
-    """The fourth column, free KiB; a long file system name may have a line to itself."""
-    words = text.split()
-    starts = [index for index, word in enumerate(words) if re.fullmatch(r"\d{1,3}%", word, re.ASCII) and index >= 3]
-    free = _whole(words[starts[-1] - 1]) if starts else None
-    return None if free is None or free < 0 else kib_to_mib(free)
 
 
 def _root(points: _Points) -> str | None:

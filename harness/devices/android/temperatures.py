@@ -88,7 +88,10 @@ def zone(name: str, raw: str | None, source: str) -> Temperature | None:
 
 
 def parse_thermalservice(text: str) -> ThermalService | None:
-    """What `dumpsys thermalservice` printed, None when it says nothing of heat (Android 9). Of the temperatures only the current ones count, not the cached."""
+    """What `dumpsys thermalservice` printed, None when it says nothing of heat (Android 9).
+
+    Of the temperatures only the current ones count, not the cached.
+    """
     status = re.search(r"^[ \t]*Thermal Status: (\d{1,2})[ \t]*$", text, re.MULTILINE)
     ready = re.search(r"^[ \t]*HAL Ready: (true|false)[ \t]*$", text, re.MULTILINE)
     _, _, current = text.partition("Current temperatures from HAL:")
