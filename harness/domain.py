@@ -367,7 +367,7 @@ class Coverage:
     delegated_nodes: int | None = None
     total_nodes: int | None = None
     partitions: int | None = None
-    stated: str = ""
+    stated: str = field(default="", kw_only=True)
 
     @property
     def kind(self) -> str:
