@@ -10,7 +10,7 @@ import rich_click as click
 from harness.cli.app import COMMANDS
 
 PAGE = (Path(__file__).parent.parent / "docs" / "commands.md").read_text(encoding="utf-8")
-SECTIONS = dict(re.findall(r"^## harness (\w+)\n(.*?)(?=^## |\Z)", PAGE, flags=re.DOTALL | re.MULTILINE))
+SECTIONS = dict(re.findall(r"^## harness ([\w-]+)\n(.*?)(?=^## |\Z)", PAGE, flags=re.DOTALL | re.MULTILINE))
 
 
 def test_every_command_has_a_section() -> None:

@@ -17,6 +17,7 @@ COMMANDS = {
     "run": ("harness.cli.run", "run", "Run a sweep, live; writes reports/<run>/."),
     "report": ("harness.cli.report", "report", "Write the reports of a run again from the store."),
     "inspect": ("harness.cli.inspect", "inspect_command", "Tensors, operators and quantization of a .tflite file."),
+    "parse-log": ("harness.cli.parse_log", "parse_log_command", "What a runtime's log says; the parser alone."),
     "schema": ("harness.cli.schema", "schema", "The JSON Schema of the sweep file, for editors."),
     "completion": ("harness.cli.completion", "completion", "Print the shell completion script."),
 }
