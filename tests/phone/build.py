@@ -11,11 +11,11 @@ import tempfile
 from pathlib import Path
 
 from tests.phone import rootfs, toybox
-from tests.phone.debian import SUITE, Archive, Unavailable
+from tests.phone.debian import SUITE, Archive, UnavailableError
 
 HERE = Path(__file__).parent
 PACKAGES = ("adbd", "mksh", "toybox")
-_INPUTS = ("build.py", "debian.py", "rootfs.py", "toybox.py", "applets.txt", "commands/*", "native/*")
+_INPUTS = ("build.py", "debian.py", "rootfs.py", "toybox.py", "applets.txt", "commands/**/*", "native/*")
 
 
 def cache_folder() -> Path:
@@ -29,7 +29,8 @@ def key() -> str:
     digest = hashlib.sha256(SUITE.encode())
     for pattern in _INPUTS:
         for path in sorted(HERE.glob(pattern)):
-            digest.update(path.name.encode() + b"\0" + path.read_bytes())
+            if path.is_file():
+                digest.update(path.name.encode() + b"\0" + path.read_bytes())
     return digest.hexdigest()[:16]
 
 
@@ -37,10 +38,10 @@ def phone_root() -> Path:
     """The folder with the phone's files, built when it is not there yet.
 
     Raises:
-        Unavailable: with the reason and, where there is one, the remedy.
+        UnavailableError: with the reason and, where there is one, the remedy.
     """
     if platform.machine() != "x86_64":
-        raise Unavailable(f"the virtual phone is built on x86-64 machines, this is {platform.machine()}")
+        raise UnavailableError(f"the virtual phone is built on x86-64 machines, this is {platform.machine()}")
     return kept(f"root-{key()}", _build)
 
 

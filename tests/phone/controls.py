@@ -8,11 +8,53 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from tests.phone import sysfs
-from tests.phone.files import get, put, ranges
+from tests.phone.files import denied, get, put, ranges
 from tests.phone.soc import Cluster, Soc
 
 TICK_S = 0.1
 TICKS_PER_S = 100
+PUT_BACK_S = 0.005
+SERVICES = {
+    "thermal_status": "0",
+    "battery/level": "95",
+    "battery/temperature": "285",
+    "battery/status": "2",
+    "battery/usb": "true",
+    "battery/ac": "false",
+    "settings/system.screen_brightness": "102",
+    "settings/system.screen_brightness_mode": "1",
+    "settings/system.screen_off_timeout": "30000",
+    "settings/global.airplane_mode_on": "0",
+    "settings/global.low_power": "0",
+    "settings/global.stay_on_while_plugged_in": "0",
+    "settings/global.wifi_on": "1",
+}
+
+
+HEAT = {0: 95.0, 1: 70.0, 3: 46.0}
+
+
+class Throttling:
+    """When a phone gets hot and when it is cool again."""
+
+    def __init__(self, after_s: float, cools_in_s: float, program: str) -> None:
+        self.after_s, self.cools_in_s, self.program = after_s, cools_in_s, program
+        self.hot = False
+        self._since: float | None = None
+
+    def step(self, busy: bool, now_s: float) -> str:
+        """What changes now: ``hot``, ``cool`` or nothing."""
+        if busy != (self._since is not None) and not self.hot:
+            self._since = now_s if busy else None
+        if not self.hot and self._since is not None and now_s - self._since >= self.after_s:
+            self.hot, self._since = True, None
+            return "hot"
+        if self.hot:
+            self._since = None if busy else self._since or now_s
+            if self._since is not None and now_s - self._since >= self.cools_in_s:
+                self.hot, self._since = False, None
+                return "cool"
+        return ""
 
 
 class Controls:
@@ -24,16 +66,16 @@ class Controls:
         self._halt = threading.Event()
         self._thread: threading.Thread | None = None
         self._actions: list[Callable[[], None]] = []
-        self._throttle_after_s: float | None = None
-        self._busy_since: float | None = None
-        self._kept: dict[Path, str] = {}
+        self._throttling: Throttling | None = None
 
     def _create(self) -> None:
         """The files that the phone's system services read."""
-        for name, text in {"thermal_status": "0", "battery/level": "95", "battery/temperature": "285"}.items():
-            put(self.state_dir / "phone" / name, f"{text}\n", 0o644)
-        for name, text in {"battery/status": "2", "battery/usb": "true", "battery/ac": "false"}.items():
-            put(self.state_dir / "phone" / name, f"{text}\n", 0o644)
+        phone = self.state_dir / "phone"
+        for name, text in SERVICES.items():
+            put(phone / name, f"{text}\n", 0o644)
+        for name, wanted in (("real_cores", self.soc.real), ("stubborn", self._stubborn)):
+            if wanted:
+                put(phone / name, "", 0o644)
         self._list_zones()
 
     def _sys(self, name: str) -> Path:
@@ -65,9 +107,7 @@ class Controls:
         """Set Android's thermal status: 0 none, 1 light, 2 moderate, 3 severe, 4 critical, 5 emergency, 6 shutdown."""
         put(self.state_dir / "phone/thermal_status", f"{status}\n")
 
-    def set_battery(
-        self, level: int | None = None, temp_c: float | None = None, charging: bool | None = None
-    ) -> None:
+    def set_battery(self, level: int | None = None, temp_c: float | None = None, charging: bool | None = None) -> None:
         """Set what the battery says; None leaves it."""
         phone = self.state_dir / "phone/battery"
         if level is not None:
@@ -91,6 +131,10 @@ class Controls:
         """The cores that are."""
         return tuple(core for core in self.soc.cores if get(self._sys(f"{sysfs.CPU}/cpu{core}/online")) == "1")
 
+    def _reset_clocks(self) -> None:
+        for path, text in sysfs.clocks(self.soc):
+            put(self.state_dir / path, f"{text}\n")
+
     def set_clock(self, policy: str | int, khz: int) -> None:
         """Set the clock a cluster runs at: `policy` is ``policy4``, 4 or any core of the cluster."""
         put(self._policy(policy) / "scaling_cur_freq", f"{khz}\n")
@@ -105,7 +149,7 @@ class Controls:
         return self._sys(f"{sysfs.CPU}/cpufreq/{cluster.policy}")
 
     def deny(self, paths: Iterable[str]) -> None:
-        """Make files below /sys unreadable, as SELinux does: absolute paths, with wildcards; a folder means all in it."""
+        """Make files below /sys unreadable, as SELinux does: absolute paths with wildcards; a folder means all its files."""
         for pattern in paths:
             for path in self.state_dir.glob(pattern.lstrip("/")):
                 for file in path.rglob("*") if path.is_dir() else (path,):
@@ -116,22 +160,48 @@ class Controls:
         """Have something done ten times a second while the phone runs."""
         self._actions.append(action)
 
-    def throttle_after(self, seconds: float) -> None:
-        """When a pushed program has run for so long, halve the clocks and heat up, until `cool`."""
-        self._throttle_after_s = seconds
+    def throttle_after(self, seconds: float, cools_in_s: float = 1.0, program: str = "") -> None:
+        """When a pushed program has run for so long, halve the clocks and heat up; `cools_in_s` after its end, cool.
+
+        With `program` it is a process with these words in its command line that counts.
+        """
+        self._throttling = Throttling(seconds, cools_in_s, program)
 
     def cool(self) -> None:
         """Back to the temperatures and clocks of the start."""
-        self._throttle_after_s = self._busy_since = None
+        self._throttling = None
+        self._rest()
+
+    def _rest(self) -> None:
         for number, zone in enumerate(self.soc.zones):
             self.set_temp(number, zone.celsius)
         self.set_thermal_status(0)
         for cluster in self.soc.clusters:
             self.set_clock(cluster.policy, cluster.clocks_khz[-1])
 
-    def processes(self) -> tuple[str, ...]:
-        """Command lines of what runs."""
+    def calls(self) -> tuple[str, ...]:
+        """What changed the phone or asked for it, in order: the phone's own commands note it."""
+        path = self.state_dir / "phone/calls"
+        return tuple(path.read_text().splitlines()) if path.exists() else ()
+
+    def setting(self, namespace: str, key: str) -> str | None:
+        """One of Android's settings; None when it is not set."""
+        path = self.state_dir / "phone/settings" / f"{namespace}.{key}"
+        return get(path) if path.exists() else None
+
+    def busy(self, program: str = "") -> bool:
+        """Whether a pushed program runs."""
         raise NotImplementedError
+
+    def reboot(self, wipe_tmp: bool = False, down_s: float = 0.0) -> None:
+        """Off and on."""
+        raise NotImplementedError
+
+    def _serve_reboot(self) -> None:
+        request = self.state_dir / "phone/reboot"
+        if request.exists():
+            request.unlink()
+            threading.Thread(target=self.reboot, name="reboot", daemon=True).start()
 
     def _start_clockwork(self) -> None:
         self._halt.clear()
@@ -146,10 +216,17 @@ class Controls:
 
     def _pass_time(self) -> None:
         started, passed = time.monotonic(), 0
-        while not self._halt.wait(TICK_S):
+        names = ("scaling_governor", "scaling_min_freq", "scaling_max_freq")
+        folders = [self._policy(cluster.cores[0]) for cluster in self.soc.clusters]
+        kept = {folder / name: get(folder / name) for folder in folders for name in names} if self._stubborn else {}
+        while not self._halt.wait(PUT_BACK_S if kept else TICK_S):
+            for path, text in kept.items():
+                if get(path) != text:
+                    put(path, f"{text}\n")
             ticks = round((time.monotonic() - started) * TICKS_PER_S)
-            self._tick(ticks - passed, ticks)
-            passed = ticks
+            if ticks - passed >= TICK_S * TICKS_PER_S * 0.9:
+                self._tick(ticks - passed, ticks)
+                passed = ticks
 
     def _tick(self, ticks: int, since_boot: int) -> None:
         for cluster in self.soc.clusters:
@@ -157,32 +234,37 @@ class Controls:
         if not self.soc.real:
             put(self._sys("proc/stat"), sysfs.stat(self.soc, since_boot) + "\n")
         self._throttle()
+        self._serve_reboot()
         for action in self._actions:
             action()
 
     def _count(self, cluster: Cluster, ticks: int) -> None:
         """Add time to the clock that the cluster runs at, after its governor and limits had their say."""
-        folder = self._sys(f"{sysfs.CPU}/cpufreq/{cluster.policy}")
+        folder = self._policy(cluster.cores[0])
+        if denied(folder / "stats/time_in_state"):
+            return
         clock, lowest, highest = (int(get(folder / f"scaling_{name}_freq")) for name in ("cur", "min", "max"))
-        if self._busy_since is None and get(folder / "scaling_governor") == "performance":
+        hot = self._throttling is not None and self._throttling.hot
+        if not hot and get(folder / "scaling_governor") == "performance":
             clock = highest
         held = min(max(clock, lowest), highest)
         put(folder / "scaling_cur_freq", f"{held}\n")
-        states = dict(map(int, line.split()) for line in get(folder / "stats/time_in_state").splitlines())
+        lines = (line.split() for line in get(folder / "stats/time_in_state").splitlines())
+        states = {int(khz): int(count) for khz, count in lines}
         states[held] = states.get(held, 0) + ticks
         put(folder / "stats/time_in_state", sysfs.time_in_state(states) + "\n")
 
     def _throttle(self) -> None:
-        if self._throttle_after_s is None:
+        plan = self._throttling
+        if plan is None:
             return
-        if not any("/data/" in line for line in self.processes()):
-            self._busy_since = None
-            return
-        now = time.monotonic()
-        self._busy_since = self._busy_since or now
-        if now - self._busy_since >= self._throttle_after_s:
+        change = plan.step(self.busy(plan.program), time.monotonic())
+        if change == "cool":
+            self._rest()
+        elif change == "hot":
             for cluster in self.soc.clusters:
                 self.set_clock(cluster.policy, cluster.clocks_khz[-1] // 2)
-            self.set_temp("cpu-1-7-usr", 95.0)
-            self.set_temp("skin-therm", 46.0)
+            for number, zone in enumerate(self.soc.zones):
+                if zone.kind in HEAT:
+                    self.set_temp(number, HEAT[zone.kind])
             self.set_thermal_status(3)

@@ -15,7 +15,7 @@ KEYRING = Path("/usr/share/keyrings/debian-archive-keyring.gpg")
 TIMEOUT_S = 300.0
 
 
-class Unavailable(Exception):
+class UnavailableError(Exception):
     """This machine cannot have a virtual phone; the message says why, tests skip with it."""
 
 
@@ -23,7 +23,7 @@ def run(argv: Sequence[str | Path], *, cwd: Path | None = None, env: dict[str, s
     """Standard output of a command.
 
     Raises:
-        Unavailable: it is missing, failed or took longer than five minutes.
+        UnavailableError: it is missing, failed or took longer than five minutes.
     """
     command = [str(part) for part in argv]
     environment = {**os.environ, **(env or {}), "LC_ALL": "C"}
@@ -32,9 +32,9 @@ def run(argv: Sequence[str | Path], *, cwd: Path | None = None, env: dict[str, s
             command, cwd=cwd, env=environment, capture_output=True, timeout=TIMEOUT_S, stdin=subprocess.DEVNULL
         )
     except (OSError, subprocess.TimeoutExpired) as error:
-        raise Unavailable(f"{command[0]}: {error}") from error
+        raise UnavailableError(f"{command[0]}: {error}") from error
     if done.returncode:
-        raise Unavailable(f"{' '.join(command)[:200]}: {done.stderr.decode(errors='replace')[-600:]}")
+        raise UnavailableError(f"{' '.join(command)[:200]}: {done.stderr.decode(errors='replace')[-600:]}")
     return done.stdout.decode(errors="replace")
 
 
@@ -42,7 +42,7 @@ def mirror() -> str:
     """The Debian archive that apt on this machine uses, or the one named in VIRTUAL_PHONE_MIRROR.
 
     Raises:
-        Unavailable: apt is missing or has no Debian archive.
+        UnavailableError: apt is missing or has no Debian archive.
     """
     named = os.environ.get(MIRROR_VARIABLE)
     if named:
@@ -51,7 +51,7 @@ def mirror() -> str:
     lines = {line.partition("|")[::2] for line in run(["apt-get", "indextargets", "--format", fields]).splitlines()}
     archives = sorted(uri for uri, label in lines if label == "Debian" or re.search(r"/debian/?$", uri))
     if not archives:
-        raise Unavailable(f"apt on this machine has no Debian archive: name one in {MIRROR_VARIABLE}")
+        raise UnavailableError(f"apt on this machine has no Debian archive: name one in {MIRROR_VARIABLE}")
     return archives[0]
 
 
@@ -79,6 +79,23 @@ class Archive:
         target.mkdir(parents=True)
         for deb in sorted(self._debs.glob("*.deb")):
             run(["dpkg-deb", "--extract", deb, target])
+
+    def extract(self, package: str, member: str, target: Path) -> None:
+        """One file of a package, without what the package depends on."""
+        folder = self._folder / f"package-{package}"
+        folder.mkdir()
+        run(["apt-get", "-qq", "download", package], cwd=folder, env=self._env)
+        tarball = folder / "files.tar"
+        with tarball.open("wb") as output:
+            subprocess.run(
+                ["dpkg-deb", "--fsys-tarfile", next(folder.glob("*.deb"))],
+                stdout=output,
+                timeout=TIMEOUT_S,
+                check=True,
+            )
+        target.mkdir(parents=True)
+        run(["tar", "-xf", tarball, "-C", target, "--no-same-owner", member])
+        shutil.rmtree(folder)
 
     def source(self, package: str, target: Path) -> None:
         """The upstream sources of a package."""

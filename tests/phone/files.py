@@ -43,6 +43,11 @@ def get(path: Path) -> str:
             path.chmod(before)
 
 
+def denied(path: Path) -> bool:
+    """Whether a phone may not read the file."""
+    return path.stat().st_mode & 0o777 == 0
+
+
 def ranges(numbers: tuple[int, ...]) -> str:
     """Numbers as the kernel lists CPUs: ``0-3,7``; empty for none."""
     parts: list[str] = []

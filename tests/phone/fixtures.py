@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.phone.debian import Unavailable
+from tests.phone.debian import UnavailableError
 from tests.phone.phone import VirtualPhone
 from tests.phone.server import AdbServer
 from tests.phone.soc import REAL_CORES
@@ -21,7 +21,7 @@ def adb_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[AdbServer]:
     server = AdbServer(tmp_path_factory.mktemp("adb"))
     try:
         server.start()
-    except Unavailable as reason:
+    except UnavailableError as reason:
         pytest.skip(str(reason))
     yield server
     server.kill()
@@ -38,7 +38,7 @@ def make_phone(tmp_path: Path) -> Iterator[MakePhone]:
             phone = VirtualPhone(folder, **options)  # type: ignore[arg-type]
             made.append(phone)
             return phone.start(port) if started else phone
-        except Unavailable as reason:
+        except UnavailableError as reason:
             pytest.skip(str(reason))
 
     yield make

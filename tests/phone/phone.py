@@ -6,13 +6,15 @@ import os
 import shutil
 import signal
 import socket
+import threading
 import time
 import uuid
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from types import TracebackType
 
-from tests.phone import build, sandbox, sysfs
+from tests.phone import build, emulation, sandbox, sysfs
+from tests.phone.cable import Cable
 from tests.phone.controls import Controls
 from tests.phone.files import get, put
 from tests.phone.properties import build_prop
@@ -26,9 +28,9 @@ CONNECT_TIMEOUT_S = 15.0
 class VirtualPhone(Controls):
     """One phone. Its files are below `state_dir`, and a phone started there again finds them as they were.
 
-    `libc` lets glibc programs run, as a stand-in for bionic; `rooted` adds su; `tmp_bytes` limits /data/local/tmp, which
-    then is empty after a reboot; an `authorized=False` phone asks for the host's key. `stubborn` ignores every write to
-    a setting and puts governors back. Controls are in the base class.
+    `libc` lets glibc programs run, as a stand-in for bionic; `rooted` adds su; `tmp_bytes` limits /data/local/tmp,
+    which then is empty after a reboot; an `authorized=False` phone asks for the host's key. A `stubborn` one ignores
+    writes to settings and properties, and puts governors and clock limits back within 5 ms. `Controls` has the rest.
     """
 
     def __init__(
@@ -51,11 +53,16 @@ class VirtualPhone(Controls):
         self.model, self.serial_no = model, serial_no
         self.port = 0
         self._running: sandbox.Running | None = None
+        self._cables: list[Cable] = []
+        self._power = threading.RLock()
+        emulated = abi != "x86_64"
+        found = (emulation.libraries() if emulated else host_libraries()) if libc else ()
         self._sandbox = sandbox.Sandbox(
             root=build.phone_root(),
             state=self.state_dir,
             real_cores=soc.real,
-            libraries=host_libraries() if libc else (),
+            libraries=found,
+            prefix=emulation.prefix() if emulated else (),
             rooted=rooted,
             authorized=authorized,
             tmp_bytes=tmp_bytes,
@@ -85,7 +92,7 @@ class VirtualPhone(Controls):
         """Boot on a port of the loopback interface, a free one for 0.
 
         Raises:
-            Unavailable: this machine cannot run it.
+            UnavailableError: this machine cannot run it.
         """
         assert not self.running, "it runs"
         put(self.state_dir / "proc/boot_id", f"{uuid.uuid4()}\n")
@@ -107,22 +114,33 @@ class VirtualPhone(Controls):
 
     def kill(self) -> None:
         """Pull the plug: every process of the phone is gone at once, the port refuses."""
-        self._stop_clockwork()
-        if self._running is not None:
-            self._running.end()
-            self._running = None
+        with self._power:
+            self._stop_clockwork()
+            while self._cables:
+                self._cables.pop().pull()
+            if self._running is not None:
+                self._running.end()
+                self._running = None
 
     stop = kill
 
     def reboot(self, wipe_tmp: bool = False, down_s: float = 0.0) -> None:
-        """Off and on at the same port with a new boot id; settings and files stay, /data/local/tmp if not wiped."""
-        port = self.port
-        self.kill()
-        if wipe_tmp:
-            shutil.rmtree(self.state_dir / "data/local/tmp")
-            (self.state_dir / "data/local/tmp").mkdir(mode=0o771)
-        time.sleep(down_s)
-        self.start(port)
+        """Off and on at the same port with a new boot id; settings and files stay, /data/local/tmp if not wiped.
+
+        What lasts for one boot is as at first: governors and clocks, thermal override, fixed performance mode.
+        """
+        with self._power:
+            port = self.port
+            self.kill()
+            if wipe_tmp:
+                shutil.rmtree(self.state_dir / "data/local/tmp")
+                (self.state_dir / "data/local/tmp").mkdir(mode=0o771)
+            for name in ("fixed_performance", "thermal_override", "reboot"):
+                (self.state_dir / "phone" / name).unlink(missing_ok=True)
+            shutil.rmtree(self.state_dir / "phone/battery.set", ignore_errors=True)
+            self._reset_clocks()
+            time.sleep(down_s)
+            self.start(port)
 
     def freeze(self) -> None:
         """Stop adbd: connections stay, nothing answers."""
@@ -136,7 +154,7 @@ class VirtualPhone(Controls):
         """adbd dies and the phone's init starts it again; what else ran on the phone goes on."""
         before = self._signal_adbd(signal.SIGKILL)
         deadline = time.monotonic() + CONNECT_TIMEOUT_S
-        while (now := self._adbd()) in (None, before):
+        while self._adbd() in (None, before):
             assert time.monotonic() < deadline, "adbd did not come back"
             time.sleep(0.01)
 
@@ -169,12 +187,37 @@ class VirtualPhone(Controls):
                 raise OSError(f"{self.serial}: {answer}")
             time.sleep(0.05)
 
+    def cable(self) -> Cable:
+        """A cable to the phone that can be slowed and pulled; connect to its serial. It ends with the phone."""
+        cable = Cable(self.port)
+        self._cables.append(cable)
+        return cable
+
+    def second_listing(self, server: AdbServer, emulator: bool = True) -> str:
+        """List the phone a second time, as ``emulator-N`` or as another address; the serial. Its identity is one."""
+        cable = self.cable()
+        if emulator:
+            return server.tell_of_emulator(cable.port)
+        server.ask(f"host:connect:{cable.serial}")
+        return cable.serial
+
+    def authorize(self, server: AdbServer) -> None:
+        """Accept the key of a server's host, as a person does on the screen; then connect anew."""
+        key = (server.home / ".android/adbkey.pub").read_text()
+        put(self.state_dir / "data/misc/adb/adb_keys", key)
+
     def processes(self) -> tuple[str, ...]:
         """The command lines of what runs on the phone beside its init and adbd."""
         if self._running is None:
             return ()
         lines = self._running.pids().values()
         return tuple(" ".join(argv) for argv in lines if not sandbox.is_adbd(argv))
+
+    def busy(self, program: str = "") -> bool:
+        """Whether a pushed program runs, or a process with these words in its command line."""
+        if program:
+            return any(program in line for line in self.processes())
+        return self._running is not None and any(path.startswith("/data/") for path in self._running.programs())
 
     def files(self, remote_dir: str) -> tuple[str, ...]:
         """The paths of all files below a folder of the phone, relative to it, sorted."""

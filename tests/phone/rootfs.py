@@ -6,13 +6,21 @@ import re
 import shutil
 from pathlib import Path
 
-from tests.phone.debian import Unavailable, run
+from tests.phone.debian import UnavailableError, run
 from tests.phone.toybox import APPLETS
 
 HERE = Path(__file__).parent
 SYSTEM_FOLDERS = ("bin", "etc", "lib64", "xbin", "app", "framework")
 TOP_FOLDERS = ("apex/phone/lib", "rooted/xbin", "vendor/bin", "vendor/lib64")
-_USERS = (("root", 0), ("system", 1000), ("log", 1007), ("adb", 1011), ("shell", 2000), ("inet", 3003), ("nobody", 9999))
+_USERS = (
+    ("root", 0),
+    ("system", 1000),
+    ("log", 1007),
+    ("adb", 1011),
+    ("shell", 2000),
+    ("inet", 3003),
+    ("nobody", 9999),
+)
 
 
 def lay_out(base: Path, toybox: Path, target: Path) -> None:
@@ -34,9 +42,10 @@ def _daemon(base: Path, folder: Path) -> None:
     shutil.copy2(base / "usr/lib/android-sdk/platform-tools/adbd", adbd)
     (folder / "adbd-auth").write_bytes(demand_authorization(adbd.read_bytes()))
     (folder / "adbd-auth").chmod(0o755)
-    places = [path for path in (*base.glob("usr/lib/*-linux-gnu/android"), *base.glob("usr/lib/*-linux-gnu"))]
+    places = [*base.glob("usr/lib/*-linux-gnu/android"), *base.glob("usr/lib/*-linux-gnu")]
     places += [base / "usr/lib64", base / "usr/lib"]
-    waiting, seen = [adbd], set()
+    waiting = [adbd]
+    seen: set[str] = set()
     while waiting:
         needed = re.findall(r"\(NEEDED\).*\[(.*)\]", run(["readelf", "--dynamic", waiting.pop()]))
         for name in set(needed) - seen:
@@ -53,7 +62,7 @@ def demand_authorization(adbd: bytes) -> bytes:
     zero elsewhere.
 
     Raises:
-        Unavailable: this adbd is not built that way.
+        UnavailableError: this adbd is not built that way.
     """
 
     def variable(match: re.Match[bytes]) -> int:
@@ -63,7 +72,7 @@ def demand_authorization(adbd: bytes) -> bytes:
     tested = {variable(match) for match in re.finditer(rb"\x48\x8d\x05.{4}\x80\x38\x00", adbd, re.DOTALL)}
     found = [match for match in stores if variable(match) in tested]
     if len(found) != 1:
-        raise Unavailable(f"adbd has {len(found)} places that look like `auth_required = false`, not one")
+        raise UnavailableError(f"adbd has {len(found)} places that look like `auth_required = false`, not one")
     patched = bytearray(adbd)
     patched[found[0].end() - 1] = 1
     return bytes(patched)
@@ -82,6 +91,9 @@ def _commands(base: Path, toybox: Path, folder: Path) -> None:
     shutil.copy2(toybox, folder / "toybox")
     shutil.copy2(next(base.glob("usr/lib/*-linux-musl/bin/mksh")), folder / "sh")
     own = sorted(path for path in (HERE / "commands").iterdir() if path.is_file())
+    shutil.copyfile(
+        HERE / "commands" / "lib" / "functions.sh", folder.parent.parent / "apex" / "phone" / "functions.sh"
+    )
     for path in own:
         shutil.copyfile(path, folder / path.name)
     for path in folder.iterdir():

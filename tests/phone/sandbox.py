@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from tests.phone.debian import Unavailable
+from tests.phone.debian import UnavailableError
 
 LOADER = "/apex/phone/lib/ld-linux-x86-64.so.2"
 PATH = (
@@ -68,12 +68,13 @@ class Sandbox:
             words += ["--ro-bind", str(self.root / name), f"/{name}"]
         words += ["--symlink", "/system/bin", "/bin", "--symlink", "/system/etc", "/etc"]
         words += ["--symlink", "/data/media/0", "/sdcard", "--dir", "/storage"]
-        for name in ("/mnt", "/lib", "/lib/x86_64-linux-gnu", "/lib64") if self.libraries else ("/mnt",):
-            words += ["--perms", "0755", "--dir", name]
+        folders = {parent for _, path in self.libraries for parent in path.parents} - {Path("/")}
+        for folder in sorted({Path("/mnt"), *folders}):
+            words += ["--perms", "0755", "--dir", str(folder)]
         for source, path in self.libraries:
             words += ["--ro-bind", str(source), str(path)]
-        for name, path in (("sys", "/sys"), ("phone", "/mnt/phone")):
-            words += ["--bind", str(self.state / name), str(path)]
+        for name, mounted in (("sys", "/sys"), ("phone", "/mnt/phone")):
+            words += ["--bind", str(self.state / name), mounted]
         words += ["--ro-bind", str(self.state / "build.prop"), "/mnt/build.prop"]
         for name, target in targets.items():
             words += ["--ro-bind", str(self.state / "proc" / name), target]
@@ -95,6 +96,16 @@ class Running:
     def pids(self) -> dict[int, tuple[str, ...]]:
         """The phone's processes by their number on this machine, with their command lines; no zombies."""
         return {pid: argv for pid in _namespace(self.init) if (argv := command_line(pid))}
+
+    def programs(self) -> tuple[str, ...]:
+        """The files that its processes execute, by their path on the phone."""
+        found = []
+        for pid in _namespace(self.init):
+            try:
+                found.append(str(Path(f"/proc/{pid}/exe").readlink()))
+            except OSError:
+                continue
+        return tuple(found)
 
     def adbd(self) -> int | None:
         """The number of adbd on this machine; its children carry its command line until they become a program."""
@@ -141,17 +152,16 @@ def _parent(pid: int) -> int:
 def _namespace(init: int) -> list[int]:
     """Every process in the process namespace of `init`, however it was started."""
     try:
-        wanted = os.readlink(f"/proc/{init}/ns/pid")
+        wanted = Path(f"/proc/{init}/ns/pid").readlink()
     except OSError:
         return []
     found = []
-    for name in os.listdir("/proc"):
-        if name.isdecimal():
-            try:
-                if os.readlink(f"/proc/{name}/ns/pid") == wanted:
-                    found.append(int(name))
-            except OSError:
-                continue
+    for path in Path("/proc").glob("[0-9]*"):
+        try:
+            if (path / "ns/pid").readlink() == wanted:
+                found.append(int(path.name))
+        except OSError:
+            continue
     return found
 
 
@@ -159,10 +169,10 @@ def launch(sandbox: Sandbox, listen_fd: int, log: Path) -> Running:
     """Start the phone and wait until its first process runs.
 
     Raises:
-        Unavailable: bubblewrap is missing, or this kernel or its settings do not allow user namespaces.
+        UnavailableError: bubblewrap is missing, or this kernel or its settings do not allow user namespaces.
     """
     if shutil.which("bwrap") is None:
-        raise Unavailable("no bwrap: the virtual phone cannot start (apt-get install bubblewrap)")
+        raise UnavailableError("no bwrap: the virtual phone cannot start (apt-get install bubblewrap)")
     reader, writer = os.pipe()
     try:
         with log.open("ab") as output:
@@ -193,6 +203,4 @@ def _child(reader: int, process: subprocess.Popen[bytes], log: Path) -> int:
         process.kill()
         process.wait()
         reason = log.read_text(errors="replace").strip().splitlines()[-1:]
-        raise Unavailable(f"bubblewrap did not start the phone: {' '.join(reason) or 'no reason given'}") from None
-
-
+        raise UnavailableError(f"bubblewrap did not start the phone: {' '.join(reason) or 'no reason given'}") from None

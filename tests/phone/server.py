@@ -9,7 +9,7 @@ import subprocess
 import time
 from pathlib import Path
 
-from tests.phone.debian import Unavailable
+from tests.phone.debian import UnavailableError
 
 START_TIMEOUT_S = 15.0
 
@@ -18,13 +18,13 @@ def adb_program() -> str:
     """The adb that adbutils would start.
 
     Raises:
-        Unavailable: adbutils is not installed.
+        UnavailableError: adbutils is not installed.
     """
     try:
         import adbutils
     except ImportError as error:
-        raise Unavailable("adbutils is not installed (pip install '.[android]')") from error
-    return adbutils.adb_path()
+        raise UnavailableError("adbutils is not installed (pip install '.[android]')") from error
+    return str(adbutils.adb_path())
 
 
 def free_port() -> int:
@@ -67,7 +67,7 @@ class AdbServer:
         """Start it and wait until it answers.
 
         Raises:
-            Unavailable: it did not within 15 s.
+            UnavailableError: it did not within 15 s.
         """
         with (self.home / "server.log").open("ab") as log:
             self._process = subprocess.Popen(
@@ -87,7 +87,7 @@ class AdbServer:
             else:
                 return self
         self.kill()
-        raise Unavailable(f"the adb server did not start, see {self.home / 'server.log'}")
+        raise UnavailableError(f"the adb server did not start, see {self.home / 'server.log'}")
 
     def kill(self) -> None:
         """End it without a farewell. Others may start it again, so it is found by its process, not by its port."""

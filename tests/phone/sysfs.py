@@ -30,8 +30,8 @@ def create(folder: Path, soc: Soc, memory_kib: int) -> None:
 def _everything(soc: Soc, memory_kib: int) -> Iterator[tuple[str, str]]:
     for name in ("possible", "present", "online"):
         yield f"{CPU}/{name}", ranges(soc.cores)
+    yield from clocks(soc)
     for number, cluster in enumerate(soc.clusters):
-        yield from _under(f"{CPU}/cpufreq/{cluster.policy}", _policy(cluster))
         for core in cluster.cores:
             yield from _under(f"{CPU}/cpu{core}", _core(core, number, cluster))
     for number, zone in enumerate(soc.zones):
@@ -45,6 +45,12 @@ def _everything(soc: Soc, memory_kib: int) -> Iterator[tuple[str, str]]:
     yield "proc/cpuinfo", _cpuinfo(soc)
     yield "proc/meminfo", _meminfo(memory_kib)
     yield "proc/stat", stat(soc, 0)
+
+
+def clocks(soc: Soc) -> Iterator[tuple[str, str]]:
+    """The files of the clusters' clocks, as after boot."""
+    for cluster in soc.clusters:
+        yield from _under(f"{CPU}/cpufreq/{cluster.policy}", _policy(cluster))
 
 
 def _under(folder: str, files: Mapping[str, str]) -> Iterator[tuple[str, str]]:
@@ -67,7 +73,7 @@ def _policy(cluster: Cluster) -> dict[str, str]:
         "scaling_driver": "qcom-cpufreq-hw",
         "affected_cpus": cores,
         "related_cpus": cores,
-        "stats/time_in_state": time_in_state({clock: 1000 for clock in cluster.clocks_khz}),
+        "stats/time_in_state": time_in_state(dict.fromkeys(cluster.clocks_khz, 1000)),
     }
 
 

@@ -10,7 +10,7 @@ import re
 import shutil
 from pathlib import Path
 
-from tests.phone.debian import Archive, Unavailable, run
+from tests.phone.debian import Archive, UnavailableError, run
 
 APPLETS = tuple((Path(__file__).parent / "applets.txt").read_text().split())
 _GENERAL = ("TOYBOX_FLOAT", "TOYBOX_HELP", "TOYBOX_I18N", "TOYBOX_FORK", "SORT_FLOAT")
@@ -20,11 +20,11 @@ def build(archive: Archive, work: Path, target: Path) -> None:
     """Compile toybox and copy the program to `target`.
 
     Raises:
-        Unavailable: no compiler, no make, or the sources do not build here.
+        UnavailableError: no compiler, no make, or the sources do not build here.
     """
     for tool in ("gcc", "make"):
         if shutil.which(tool) is None:
-            raise Unavailable(f"no {tool}: the phone's toybox cannot be built (apt-get install gcc make)")
+            raise UnavailableError(f"no {tool}: the phone's toybox cannot be built (apt-get install gcc make)")
     archive.source("toybox", work)
     run(["make", "allnoconfig"], cwd=work)
     config = work / ".config"
