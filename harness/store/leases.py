@@ -39,8 +39,8 @@ from sqlalchemy import (
 
 from harness.assets import state_folder
 from harness.errors import DeviceBusyError, StoreError
+from harness.holder import Process, is_dead, this_process
 from harness.store import engine as engines
-from harness.store.holder import Process, is_dead, this_process
 from harness.store.problems import store_errors
 from harness.store.tables import NAMING
 from harness.units import s_to_ms

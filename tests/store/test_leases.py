@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from harness.errors import DeviceBusyError, StoreError
+from harness.holder import Process, this_process
 from harness.store import LeaseBook
-from harness.store.holder import Process, this_process
 from harness.store.leases import TTL_S, default_location
 from tests.store.conftest import Clock
 

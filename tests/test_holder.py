@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from harness.store.holder import is_dead, this_process
+from harness.holder import is_dead, this_process
 
 BOOT = "6c7f1b9e-0000-4000-8000-000000000001"
 
@@ -76,7 +76,7 @@ def test_without_proc_nothing_is_known(tmp_path: Path) -> None:
 
 def test_a_real_process_that_was_killed() -> None:
     child = subprocess.Popen(
-        [sys.executable, "-c", "from harness.store.holder import this_process as me; print(me(), flush=True); input()"],
+        [sys.executable, "-c", "from harness.holder import this_process as me; print(me(), flush=True); input()"],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,
