@@ -1,0 +1,281 @@
+"""Google's published builds of the benchmark tools: where they are, and how a fetched one is held to its digest.
+
+A digest is trusted as far as somebody has checked it. This table holds those that were checked for this version of the
+harness; a file without one is *recorded* at its first fetch, and every later fetch must give the same bytes. The user
+can state one from another source.
+
+::
+
+    <folder>/<release>/<platform>/<file>
+    <folder>/pins/<id>.json                 url, sha256 and size of the first fetch
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+from pathlib import Path
+from urllib.parse import quote, urlsplit
+
+from harness.errors import StableError, UsageError
+from harness.runtimes.download import download, forget
+from harness.runtimes.elf import machine_of
+
+LITERT_URL = "https://storage.googleapis.com/litert/binaries"
+TFLITE_URL = "https://storage.googleapis.com/tensorflow-nightly-public/prod/tensorflow/release/lite/tools/nightly"
+LITERT_VERSION = "2.2.0"
+LITERT_RELEASE = f"litert-{LITERT_VERSION}"
+TFLITE_RELEASE = "tflite-nightly"
+TOOL = "benchmark_model"
+
+_ANDROID = ("libLiteRt.so", "libLiteRtClGlAccelerator.so")
+_QUALCOMM = ("libLiteRtDispatch_Qualcomm.so", "libLiteRtCompilerPlugin_Qualcomm.so")
+_LITERT_FILES = {
+    "android_arm64": (TOOL, *_ANDROID, *_QUALCOMM),
+    "linux_x86_64": (TOOL, "libLiteRt.so"),
+    "linux_arm64": (TOOL, "libLiteRt.so"),
+}
+# Google's name of a platform: its files. `latest` moves: what was fetched first is what counts.
+_TFLITE_FILES = {
+    "android_arm64": ("android_aarch64", (TOOL, "libhexagon_interface.so")),
+    "android_arm": ("android_arm", (TOOL,)),
+    "linux_x86_64": ("linux_x86-64", (TOOL,)),
+    "linux_arm64": ("linux_aarch64", (TOOL,)),
+}
+PLATFORM_BY_ABI = {
+    "arm64-v8a": "android_arm64",
+    "armeabi-v7a": "android_arm",
+    "armeabi": "android_arm",
+}
+MACHINES = {"arm64": "AArch64", "arm": "Arm", "x86_64": "x86-64"}
+
+# SHA-256 by key, of files that were downloaded and checked when this version was made.
+CHECKED_SHA256: dict[str, str] = {}
+
+OnProgress = Callable[[str, int, "int | None"], None]
+
+
+@dataclass(frozen=True)
+class Published:
+    """A file that Google publishes. `path` is its place below the release's address."""
+
+    release: str
+    platform: str
+    file: str
+    base: str
+    path: str
+
+    @property
+    def key(self) -> str:
+        """``litert-2.2.0/android_arm64/benchmark_model``."""
+        return f"{self.release}/{self.platform}/{self.file}"
+
+    @property
+    def url(self) -> str:
+        """Where Google has it."""
+        return f"{self.base}/{self.path}"
+
+    @property
+    def checked_sha256(self) -> str:
+        """The digest that was checked for this version of the harness, or an empty text."""
+        return CHECKED_SHA256.get(self.key, "")
+
+
+PUBLISHED: tuple[Published, ...] = (
+    *(
+        Published(LITERT_RELEASE, platform, file, LITERT_URL, f"{LITERT_VERSION}/{platform}/{file}")
+        for platform, files in _LITERT_FILES.items()
+        for file in files
+    ),
+    *(
+        Published(TFLITE_RELEASE, platform, file, TFLITE_URL, f"latest/{theirs}_{file}")
+        for platform, (theirs, files) in _TFLITE_FILES.items()
+        for file in files
+    ),
+)
+
+
+@dataclass(frozen=True)
+class Fetched:
+    """A file that is here. `trust` is ``checked`` (against the table), ``given`` (against the user's digest),
+    ``recorded`` (the same bytes as at its first fetch) or ``new`` (this was its first fetch: nobody has checked it)."""
+
+    key: str
+    path: str
+    url: str
+    sha256: str
+    size_bytes: int
+    trust: str
+    cached: bool
+
+
+def binaries_folder(cache_dir: Path) -> Path:
+    """Where the files are kept."""
+    return cache_dir / "binaries"
+
+
+def select(only: Sequence[str]) -> tuple[Published, ...]:
+    """The published files that a pattern names: a release, a platform, a file, or parts of ``release/platform/file``.
+
+    Raises:
+        UsageError: a pattern names none.
+    """
+    chosen: dict[str, Published] = {}
+    for pattern in only:
+        found = [one for one in PUBLISHED if _matches(one, pattern)]
+        if not found:
+            names = ", ".join(dict.fromkeys(word for one in PUBLISHED for word in one.key.split("/")))
+            raise UsageError(f"no published file is called {pattern!r}", remedy=f"Use names such as: {names}.")
+        chosen.update((one.key, one) for one in found)
+    return tuple(one for one in PUBLISHED if one.key in chosen)
+
+
+def _matches(one: Published, pattern: str) -> bool:
+    words = one.key.split("/")
+    spans = {"/".join(words[start:end]) for start in range(3) for end in range(start + 1, 4)}
+    return any(fnmatchcase(span, pattern) for span in spans)
+
+
+def fetch(
+    one: Published,
+    folder: Path,
+    *,
+    source: str | None = None,
+    sha256: str = "",
+    update: bool = False,
+    on_progress: OnProgress = lambda key, done, total: None,
+) -> Fetched:
+    """Bring `one` into `folder`, unless it is there and unchanged.
+
+    Args:
+        source: a folder, or the address of a mirror with Google's layout; None is Google.
+        sha256: the digest that it must have.
+        update: take other bytes than those of the first fetch, and record them.
+
+    Raises:
+        TransientError: there is no connection.
+        StableError: the bytes are not the expected ones, or not a program of the platform.
+    """
+    target = folder / one.release / one.platform / one.file
+    expected, trust = _expected(one, folder, sha256, update)
+    if target.is_file() and not update:
+        digest = _sha256(target)
+        if expected in ("", digest):
+            return _kept(one, folder, target, digest, trust, cached=True)
+    url = source_url(one, source)
+    part = target.with_name(target.name + ".part")
+    download(url, part, lambda done, total: on_progress(one.key, done, total))
+    digest = _sha256(part)
+    try:
+        _require_digest(one, url, digest, expected, trust)
+        _require_program(one, url, part)
+    except StableError:
+        forget(part)
+        raise
+    part.chmod(0o755)
+    part.replace(target)
+    return _kept(one, folder, target, digest, trust, cached=False)
+
+
+def source_url(one: Published, source: str | None) -> str:
+    """Where to take `one` from: Google, a mirror, or a folder in which it lies under any of its names.
+
+    Raises:
+        StableError: the folder has no such file.
+    """
+    if source is None:
+        return one.url
+    if len(urlsplit(source).scheme) > 1:
+        return f"{source.rstrip('/')}/{quote(one.path)}"
+    root = Path(source).expanduser()
+    names = (one.key, f"{one.platform}/{one.file}", one.path, Path(one.path).name, one.file)
+    for name in names:
+        if (root / name).is_file():
+            return (root / name).resolve().as_uri()
+    raise StableError(
+        f"{root} has none of {', '.join(names)}", remedy="Correct the folder after --from, or use --only."
+    )
+
+
+def _expected(one: Published, folder: Path, sha256: str, update: bool) -> tuple[str, str]:
+    if sha256:
+        return sha256.lower(), "given"
+    if one.checked_sha256:
+        return one.checked_sha256, "checked"
+    recorded = "" if update else recorded_sha256(one, folder)
+    return (recorded, "recorded") if recorded else ("", "new")
+
+
+def _require_digest(one: Published, url: str, digest: str, expected: str, trust: str) -> None:
+    if expected in ("", digest):
+        return
+    said = {"given": "you gave", "checked": "this version expects", "recorded": "was recorded at its first fetch"}[
+        trust
+    ]
+    remedy = "Fetch it again; if it differs again, do not use it."
+    if trust == "recorded":
+        remedy = "If it was published anew and you want that, use --update; results of both are not comparable."
+    raise StableError(f"{url} has the SHA-256 {digest}, but {expected} {said}", where=one.key, remedy=remedy)
+
+
+def _require_program(one: Published, url: str, path: Path) -> None:
+    found, wanted = machine_of(path), MACHINES[one.platform.partition("_")[2]]
+    if found != wanted:
+        what = f"a program for {found}" if found else "no program (an error page?)"
+        raise StableError(f"{url} is {what}, not one for {wanted}", where=one.key)
+
+
+def _kept(one: Published, folder: Path, path: Path, digest: str, trust: str, *, cached: bool) -> Fetched:
+    size = path.stat().st_size
+    if trust == "new":
+        record = {"key": one.key, "url": one.url, "sha256": digest, "size_bytes": size}
+        _write_atomically(_pin_path(one, folder), json.dumps(record, indent=2) + "\n")
+    return Fetched(one.key, str(path), one.url, digest, size, trust, cached)
+
+
+def recorded_sha256(one: Published, folder: Path) -> str:
+    """The digest of the first fetch of `one`, or an empty text."""
+    try:
+        value = json.loads(_pin_path(one, folder).read_text(encoding="utf-8"))["sha256"]
+    except FileNotFoundError:
+        return ""
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise StableError(
+            f"{_pin_path(one, folder)} cannot be read", remedy="Remove it, or fetch with --update."
+        ) from error
+    return str(value)
+
+
+def _pin_path(one: Published, folder: Path) -> Path:
+    return folder / "pins" / f"{one.key.replace('/', '--')}.json"
+
+
+def _write_atomically(path: Path, text: str) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, name = tempfile.mkstemp(dir=path.parent)
+    with os.fdopen(handle, "w", encoding="utf-8") as stream:
+        stream.write(text)
+    shutil.move(name, path)
+
+
+def _sha256(path: Path) -> str:
+    digest = hashlib.sha256()
+    with path.open("rb") as stream:
+        while block := stream.read(1 << 20):
+            digest.update(block)
+    return digest.hexdigest()
+
+
+def fetched_tool(folder: Path, platform: str, release: str = "") -> Path | None:
+    """The benchmark tool for `platform` that was fetched: of `release`, else TensorFlow Lite's before LiteRT's."""
+    for name in [release] if release else [TFLITE_RELEASE, LITERT_RELEASE]:
+        path = folder / name / platform / TOOL
+        if path.is_file():
+            return path
+    return None
