@@ -44,7 +44,7 @@ int() { # int FILE: its number, or a dash
   v=-
   [ -r "$1" ] || return # every denied open would be a line in the kernel's audit log
   v=
-  read -r v _ <"$1"
+  read -r v <"$1"
   case $v in '' | - | ?*-* | *[!0-9-]*) v=- ;; esac
 }
 
@@ -53,17 +53,12 @@ name() { # name TEXT DEFAULT: TEXT when it is one plain word
   case $v in '' | *[!A-Za-z0-9_.+-]*) v=$2 ;; esac
 }
 
-after() { # after TEXT KEY: the whole number that follows KEY in TEXT
+after() { # after TEXT KEY: the number that follows KEY in TEXT, up to a comma or the end of the line
+  v=-
+  case $1 in *"$2"*) ;; *) return ;; esac
   v=${1#*"$2"}
-  if [ "$v" = "$1" ]; then
-    v=-
-    return
-  fi
-  case $v in
-    -*) v=-${v#-} && v=${v%%[!0-9-]*} ;;
-    *) v=${v%%[!0-9]*} ;;
-  esac
-  case $v in '' | - | ?*-*) v=- ;; esac
+  v=${v%%[",$newline"]*}
+  case $v in '' | - | ?*-* | *[!0-9-]*) v=- ;; esac
 }
 
 listed() { # `list` without its first separator, or a dash
