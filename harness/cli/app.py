@@ -18,6 +18,11 @@ COMMANDS = {
     "report": ("harness.cli.report", "report", "Write the reports of a run again from the store."),
     "inspect": ("harness.cli.inspect", "inspect_command", "Tensors, operators and quantization of a .tflite file."),
     "parse-log": ("harness.cli.parse_log", "parse_log_command", "What a runtime's log says; the parser alone."),
+    "fetch-binaries": (
+        "harness.cli.fetch_binaries",
+        "fetch_binaries",
+        "Google's published benchmark tools for phones and Linux.",
+    ),
     "schema": ("harness.cli.schema", "schema", "The JSON Schema of the sweep file, for editors."),
     "completion": ("harness.cli.completion", "completion", "Print the shell completion script."),
 }

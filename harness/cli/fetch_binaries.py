@@ -16,7 +16,8 @@ from harness.errors import HarnessError, UsageError
 from harness.units import bytes_to_mb
 
 if TYPE_CHECKING:
-    from harness.runtimes.binaries import Fetched, Published
+    from harness.runtimes.binaries import Fetched
+    from harness.runtimes.published import Published
 
 DEFAULT_ONLY = ("android_arm64",)
 _TRUST = {
@@ -55,7 +56,8 @@ def fetch_binaries(
     the same bytes. Proxies are taken from https_proxy and no_proxy. Exit code 1 when a file could not be fetched.
     """
     from harness.prepare import default_cache_dir
-    from harness.runtimes.binaries import binaries_folder, select
+    from harness.runtimes.binaries import binaries_folder
+    from harness.runtimes.published import select
 
     chosen = select(only or DEFAULT_ONLY)
     if sha256 and len(chosen) != 1:

@@ -8,9 +8,10 @@ from functools import lru_cache
 from pathlib import Path
 
 from harness.domain import Backend, DeviceFacts, RuntimeRef
-from harness.runtimes.binaries import PLATFORM_BY_ABI, TOOL, fetched_tool
+from harness.runtimes.binaries import fetched_tool
 from harness.runtimes.delegates import Delegate
 from harness.runtimes.elf import machine_of, runs_on
+from harness.runtimes.published import PLATFORM_BY_ABI, TOOL
 from harness.runtimes.qnn import arch_problem, htp_arch, release_problem, soc_files
 
 Files = Mapping[str, Path]

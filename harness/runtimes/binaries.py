@@ -1,6 +1,6 @@
 """Google's published builds of the benchmark tools: where they are, and how a fetched one is held to its digest.
 
-A digest is trusted as far as somebody has checked it. This table holds those that were checked for this version of the
+A digest is trusted as far as somebody has checked it. The table in `published` holds those that were checked for this version of the
 harness; a file without one is *recorded* at its first fetch, and every later fetch must give the same bytes. The user
 can state one from another source.
 
@@ -12,93 +12,30 @@ can state one from another source.
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import os
 import shutil
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from fnmatch import fnmatchcase
 from pathlib import Path
 from urllib.parse import quote, urlsplit
 
-from harness.errors import StableError, UsageError
+from harness.errors import StableError
 from harness.runtimes.download import download, forget
 from harness.runtimes.elf import machine_of
+from harness.runtimes.published import LITERT_RELEASE, TFLITE_RELEASE, TOOL, Published
 
-LITERT_URL = "https://storage.googleapis.com/litert/binaries"
-TFLITE_URL = "https://storage.googleapis.com/tensorflow-nightly-public/prod/tensorflow/release/lite/tools/nightly"
-LITERT_VERSION = "2.2.0"
-LITERT_RELEASE = f"litert-{LITERT_VERSION}"
-TFLITE_RELEASE = "tflite-nightly"
-TOOL = "benchmark_model"
+try:
+    import fcntl
+except ImportError:  # not POSIX
+    fcntl = None  # type: ignore[assignment]
 
-_ANDROID = ("libLiteRt.so", "libLiteRtClGlAccelerator.so")
-_QUALCOMM = ("libLiteRtDispatch_Qualcomm.so", "libLiteRtCompilerPlugin_Qualcomm.so")
-_LITERT_FILES = {
-    "android_arm64": (TOOL, *_ANDROID, *_QUALCOMM),
-    "linux_x86_64": (TOOL, "libLiteRt.so"),
-    "linux_arm64": (TOOL, "libLiteRt.so"),
-}
-# Google's name of a platform: its files. `latest` moves: what was fetched first is what counts.
-_TFLITE_FILES = {
-    "android_arm64": ("android_aarch64", (TOOL, "libhexagon_interface.so")),
-    "android_arm": ("android_arm", (TOOL,)),
-    "linux_x86_64": ("linux_x86-64", (TOOL,)),
-    "linux_arm64": ("linux_aarch64", (TOOL,)),
-}
-PLATFORM_BY_ABI = {
-    "arm64-v8a": "android_arm64",
-    "armeabi-v7a": "android_arm",
-    "armeabi": "android_arm",
-}
 MACHINES = {"arm64": "AArch64", "arm": "Arm", "x86_64": "x86-64"}
 
-# SHA-256 by key, of files that were downloaded and checked when this version was made.
-CHECKED_SHA256: dict[str, str] = {}
-
 OnProgress = Callable[[str, int, "int | None"], None]
-
-
-@dataclass(frozen=True)
-class Published:
-    """A file that Google publishes. `path` is its place below the release's address."""
-
-    release: str
-    platform: str
-    file: str
-    base: str
-    path: str
-
-    @property
-    def key(self) -> str:
-        """``litert-2.2.0/android_arm64/benchmark_model``."""
-        return f"{self.release}/{self.platform}/{self.file}"
-
-    @property
-    def url(self) -> str:
-        """Where Google has it."""
-        return f"{self.base}/{self.path}"
-
-    @property
-    def checked_sha256(self) -> str:
-        """The digest that was checked for this version of the harness, or an empty text."""
-        return CHECKED_SHA256.get(self.key, "")
-
-
-PUBLISHED: tuple[Published, ...] = (
-    *(
-        Published(LITERT_RELEASE, platform, file, LITERT_URL, f"{LITERT_VERSION}/{platform}/{file}")
-        for platform, files in _LITERT_FILES.items()
-        for file in files
-    ),
-    *(
-        Published(TFLITE_RELEASE, platform, file, TFLITE_URL, f"latest/{theirs}_{file}")
-        for platform, (theirs, files) in _TFLITE_FILES.items()
-        for file in files
-    ),
-)
 
 
 @dataclass(frozen=True)
@@ -118,28 +55,6 @@ class Fetched:
 def binaries_folder(cache_dir: Path) -> Path:
     """Where the files are kept."""
     return cache_dir / "binaries"
-
-
-def select(only: Sequence[str]) -> tuple[Published, ...]:
-    """The published files that a pattern names: a release, a platform, a file, or parts of ``release/platform/file``.
-
-    Raises:
-        UsageError: a pattern names none.
-    """
-    chosen: dict[str, Published] = {}
-    for pattern in only:
-        found = [one for one in PUBLISHED if _matches(one, pattern)]
-        if not found:
-            names = ", ".join(dict.fromkeys(word for one in PUBLISHED for word in one.key.split("/")))
-            raise UsageError(f"no published file is called {pattern!r}", remedy=f"Use names such as: {names}.")
-        chosen.update((one.key, one) for one in found)
-    return tuple(one for one in PUBLISHED if one.key in chosen)
-
-
-def _matches(one: Published, pattern: str) -> bool:
-    words = one.key.split("/")
-    spans = {"/".join(words[start:end]) for start in range(3) for end in range(start + 1, 4)}
-    return any(fnmatchcase(span, pattern) for span in spans)
 
 
 def fetch(
@@ -163,6 +78,19 @@ def fetch(
         StableError: the bytes are not the expected ones, or not a program of the platform.
     """
     target = folder / one.release / one.platform / one.file
+    with _alone(folder, one):
+        return _fetch(one, folder, target, source, sha256, update, on_progress)
+
+
+def _fetch(
+    one: Published,
+    folder: Path,
+    target: Path,
+    source: str | None,
+    sha256: str,
+    update: bool,
+    on_progress: OnProgress,
+) -> Fetched:
     expected, trust = _expected(one, folder, sha256, update)
     if target.is_file() and not update:
         digest = _sha256(target)
@@ -181,6 +109,22 @@ def fetch(
     part.chmod(0o755)
     part.replace(target)
     return _kept(one, folder, target, digest, trust, cached=False)
+
+
+@contextlib.contextmanager
+def _alone(folder: Path, one: Published) -> Iterator[None]:
+    """Wait for another process that fetches the same file; the kernel ends the lock with the process."""
+    path = folder / "locks" / one.key.replace("/", "--")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        stream = path.open("w")
+    except OSError as error:
+        raise StableError(f"{path}: {error.strerror}", remedy="Choose another place with --cache.") from error
+    with stream:
+        if fcntl is not None:
+            with contextlib.suppress(OSError):  # a file system without locks
+                fcntl.flock(stream.fileno(), fcntl.LOCK_EX)
+        yield
 
 
 def source_url(one: Published, source: str | None) -> str:

@@ -10,6 +10,7 @@ import socket
 import urllib.error
 import urllib.request
 from collections.abc import Callable
+from io import FileIO
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -39,8 +40,8 @@ def download(url: str, part: Path, progress: Progress = lambda done, total: None
     """
     if urlsplit(url).scheme not in SCHEMES:
         raise StableError(f"cannot fetch {url!r}: use one of {', '.join(SCHEMES)}")
-    part.parent.mkdir(parents=True, exist_ok=True)
     try:
+        part.parent.mkdir(parents=True, exist_ok=True)
         with _open(url, part) as response:
             _receive(response, url, part, progress)
     except urllib.error.HTTPError as error:
@@ -95,9 +96,9 @@ def _receive(response: Any, url: str, part: Path, progress: Progress) -> None:
     mark = response.headers.get("ETag") or ""
     # A weak tag does not promise equal bytes.
     _mark_path(part).write_text(json.dumps("" if mark.startswith("W/") else mark), encoding="utf-8")
-    with part.open("ab" if resumed else "wb") as stream:
+    with part.open("ab" if resumed else "wb", buffering=0) as stream:
         while block := response.read(_CHUNK):
-            stream.write(block)
+            _write(stream, block, part)
             done += len(block)
             progress(done, total)
             _require_plausible(url, done)
@@ -105,6 +106,18 @@ def _receive(response: Any, url: str, part: Path, progress: Progress) -> None:
         raise http.client.IncompleteRead(b"", total - done)
     with contextlib.suppress(OSError):
         _mark_path(part).unlink()
+
+
+def _write(stream: FileIO, block: bytes, part: Path) -> None:
+    try:
+        view = memoryview(block)
+        while view:
+            view = view[stream.write(view) :]
+    except OSError as error:
+        raise StableError(
+            f"{part}: cannot be written: {error.strerror}",
+            remedy="Free space there, or choose another place with --cache.",
+        ) from error
 
 
 def _require_plausible(url: str, size: int | None) -> None:
