@@ -22,7 +22,7 @@ def open_devices(target: Target, adb_server: str = "") -> tuple[Device, ...]:
     if target.kind == "host":
         return (HostDevice(),)
     if target.kind in ("adb", "any"):
-        from harness.devices.android.phone import open_phones
+        from harness.devices.android.open import open_phones
 
         return open_phones(dict(target.selector), adb_server)
     raise NoDeviceError(f"no {target.label} device can be driven by this version", remedy="Use the target `host`.")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from threading import Event
 
 from harness.devices import Device
@@ -40,7 +41,7 @@ class Assignment:
 
 
 def assign(
-    plan: Plan, cancel: Event, *, adb_server: str = "", before: Mapping[str, str] | None = None
+    plan: Plan, cancel: Event, *, cache_dir: Path, adb_server: str = "", before: Mapping[str, str] | None = None
 ) -> tuple[tuple[LaneCases, ...], tuple[tuple[Case, str], ...]]:
     """A lane for each device of the plan's targets with every case in it either to run or refused, and the cases whose
     device is not there with the reason.
@@ -48,6 +49,7 @@ def assign(
     Args:
         plan: what is to be run.
         cancel: ends the questions to the devices' interpreters.
+        cache_dir: where fetched tools and built runners lie.
         adb_server: ``host:port`` of the adb server, empty for the usual one.
         before: the device of each case, by case id, in the run that is resumed: it stays.
     """
@@ -61,7 +63,7 @@ def assign(
             continue
         for case, device_id in share(cases, tuple(lane.device.device_id for lane in lanes), before or {}).items():
             if device_id in made.lanes:
-                _place(made.lanes[device_id], case, cancel)
+                _place(made.lanes[device_id], case, cancel, cache_dir)
             else:
                 made.absent.append((case, f"the run began this case on {device_id}, which is not there"))
     return tuple(made.lanes.values()), tuple(made.absent)
@@ -85,9 +87,9 @@ def share(cases: Sequence[Case], device_ids: Sequence[str], before: Mapping[str,
     return {case: chosen[case] for case in cases}
 
 
-def _place(lane: LaneCases, case: Case, cancel: Event) -> None:
+def _place(lane: LaneCases, case: Case, cancel: Event, cache_dir: Path) -> None:
     if case.runtime not in lane.runtimes:
-        lane.runtimes[case.runtime] = open_runtime(case.runtime, lane.device, cancel)
+        lane.runtimes[case.runtime] = open_runtime(case.runtime, lane.device, cancel, cache_dir=cache_dir)
     reason = lane.runtimes[case.runtime].unsupported_reason(case)
     if reason is None:
         lane.cases.append(case)

@@ -93,7 +93,13 @@ class _Session:
         plan = expand(self.sweep)
         resumed = self.request.resume
         before = self.store.devices(resumed.run_id) if resumed is not None else {}
-        lanes, absent = assign(plan, self.interrupt.cancel, adb_server=self.sweep.adb_server, before=before)
+        lanes, absent = assign(
+            plan,
+            self.interrupt.cancel,
+            cache_dir=self.request.cache_dir,
+            adb_server=self.sweep.adb_server,
+            before=before,
+        )
         if self.interrupt.cancel.is_set():
             raise KeyboardInterrupt  # a question cut short is no reason to skip a case, and no run has begun yet
         _require_work(plan, lanes, absent)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from threading import Event
 
 from harness.devices import Device
@@ -10,8 +11,10 @@ from harness.errors import UsageError
 from harness.runtimes.base import Runtime
 
 
-def open_runtime(runtime: RuntimeRef, device: Device, cancel: Event | None = None) -> Runtime:
-    """The runtime `runtime` on `device`; `cancel` ends its questions to an interpreter that does not answer.
+def open_runtime(runtime: RuntimeRef, device: Device, cancel: Event | None = None, *, cache_dir: Path) -> Runtime:
+    """The runtime `runtime` on `device`; `cancel` ends its questions to what does not answer.
+
+    Fetched tools and built runners lie in `cache_dir`.
 
     Raises:
         UsageError: there is no such runtime.
@@ -20,4 +23,15 @@ def open_runtime(runtime: RuntimeRef, device: Device, cancel: Event | None = Non
         from harness.runtimes.litert import LiteRt
 
         return LiteRt(device, runtime, cancel=cancel)
-    raise UsageError(f"there is no runtime named {runtime.name!r}", remedy="Use `litert`.")
+    if runtime.name == "benchmark_model":
+        from harness.runtimes.benchmark_model import BenchmarkModel
+        from harness.runtimes.binaries import binaries_folder
+
+        return BenchmarkModel(device, runtime, binaries_folder(cache_dir), cancel)
+    if runtime.name == "device_runner":
+        from harness.runtimes.device_runner import DeviceRunner
+
+        return DeviceRunner(device, runtime, cancel)
+    raise UsageError(
+        f"there is no runtime named {runtime.name!r}", remedy="Use `litert`, `benchmark_model` or `device_runner`."
+    )

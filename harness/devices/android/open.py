@@ -1,0 +1,72 @@
+"""From a target of the sweep, or from nothing, to phones that can be driven."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
+
+from harness.devices.android.connection import Connection
+from harness.devices.android.discover import connection_to, discover
+from harness.devices.android.facts_text import read_facts
+from harness.devices.android.find import Found, Phone, matching, select
+from harness.devices.android.journal import Journal
+from harness.devices.android.phone import AndroidDevice
+from harness.devices.android.server import AdbServer
+
+_AT_ONCE = 32
+
+
+def server_at(address: str) -> AdbServer:
+    """The adb server of `address`; for an empty one that of adb's own environment variables, or this host's usual one.
+
+    Raises:
+        UsageError: it is no address.
+    """
+    if address:
+        return AdbServer.parse(address)
+    host = os.environ.get("ANDROID_ADB_SERVER_ADDRESS") or os.environ.get("ANDROID_ADB_SERVER_HOST") or "127.0.0.1"
+    return AdbServer.parse(f"{host}:{os.environ.get('ANDROID_ADB_SERVER_PORT') or 5037}")
+
+
+def open_phones(selector: Mapping[str, str], address: str = "") -> tuple[AndroidDevice, ...]:
+    """The one phone that `selector` (``serial``, ``model``) means, or with ``count`` up to so many equal ones.
+
+    Raises:
+        NoDeviceError: none fits, or several where one is meant.
+        UnauthorizedError: it has not allowed this computer.
+        DeviceOfflineError: the server or the phone does not answer.
+    """
+    server = server_at(address)
+    found = discover(server)
+    wanted = {name: value for name, value in selector.items() if name != "count"}
+    if "count" not in selector:
+        return (open_phone(server, select(found, wanted)),)
+    fitting = matching(found, wanted)
+    if not fitting:
+        return (open_phone(server, select(found, wanted)),)  # raises, with the reason
+    return open_all(server, Found(fitting[: int(selector["count"])]))
+
+
+def open_all(server: AdbServer, found: Found) -> tuple[AndroidDevice, ...]:
+    """All phones that answer, asked side by side."""
+    if not found.phones:
+        return ()
+    with ThreadPoolExecutor(min(len(found.phones), _AT_ONCE)) as pool:
+        return tuple(pool.map(lambda phone: open_phone(server, phone), found.phones))
+
+
+def open_phone(server: AdbServer, phone: Phone) -> AndroidDevice:
+    """One phone, with its facts.
+
+    Raises:
+        DeviceOfflineError, InvocationTimeoutError: it does not answer.
+        ParseError: what it says of itself is not whole.
+    """
+    connection = connection_of(server, phone)
+    return AndroidDevice(connection, read_facts(connection), phone.device_id, Journal.open())
+
+
+def connection_of(server: AdbServer, phone: Phone) -> Connection:
+    """The wire to a phone, by the best of the lines that list it."""
+    return connection_to(server, phone.address, phone.listed)
