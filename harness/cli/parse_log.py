@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
+import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import rich_click as click
 
@@ -13,7 +14,8 @@ from harness.errors import UsageError
 
 if TYPE_CHECKING:
     from harness.domain import OperatorTime
-    from harness.runtimes.benchmark_model_log import BenchmarkLog, Block
+    from harness.runtimes.benchmark_model_log import BenchmarkLog
+    from harness.runtimes.timing_blocks import Block
 
 RUNTIMES = ("benchmark_model",)
 MAX_BYTES = 64 << 20
@@ -53,7 +55,7 @@ def _read(path: Path) -> bytes:
     """
     try:
         if str(path) == "-":
-            data = click.get_binary_stream("stdin").read(MAX_BYTES + 1)
+            data = b"" if sys.stdin is None else sys.stdin.buffer.read(MAX_BYTES + 1)
         else:
             with path.open("rb") as stream:
                 data = stream.read(MAX_BYTES + 1)
@@ -65,7 +67,7 @@ def _read(path: Path) -> bytes:
         raise UsageError(
             f"the log is larger than {MAX_BYTES >> 20} MiB", where=str(path), remedy="Cut out the part of one run."
         )
-    return bytes(data)
+    return data
 
 
 def _lines(log: BenchmarkLog) -> list[str]:
@@ -125,6 +127,6 @@ def _operator_lines(operators: tuple[OperatorTime, ...]) -> list[str]:
     return [*shown, f"{'':<12}{left} more"] if left > 0 else shown
 
 
-def _number(value: Any) -> str:
+def _number(value: float | None) -> str:
     """As the log has it, or a dash."""
     return "—" if value is None else f"{value:.10g}" if isinstance(value, float) else str(value)

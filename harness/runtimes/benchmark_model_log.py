@@ -177,7 +177,7 @@ def _failure(parsed: BenchmarkLog, log: LogText, blocks: Blocks) -> Failure | No
 
 def _why_unfinished(parsed: BenchmarkLog, log: LogText, blocks: Blocks) -> Failure:
     started = any(mark in log.text for mark in _STARTED)
-    cause = fatal_cause(log, parsed.delegates.asked, started=started, in_run=blocks.in_run)
+    cause = fatal_cause(log, parsed.delegates.asked, started=started, in_run=blocks.in_run and not blocks.summarized)
     if cause is not None:
         return cause
     if blocks.contradiction:

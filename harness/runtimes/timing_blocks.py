@@ -154,8 +154,7 @@ def _collect(lines: tuple[Line, ...]) -> tuple[list[_Loop], list[Block], _Summar
                 _add_block(loops, block, line.text, copied)
                 blocks.append(block)
         elif (title := _RUN.search(line.text)) is not None:
-            if not loops or loops[-1].block is not None or loops[-1].title != title[0]:
-                loops.append(_Loop(title[0]))
+            _add_title(loops, title[0], copied)
         elif "timings in us" in line.text:
             summary = _summary(line) or summary
     return _without_copies(loops), blocks, summary
@@ -164,6 +163,12 @@ def _collect(lines: tuple[Line, ...]) -> tuple[list[_Loop], list[Block], _Summar
 def _is_copied(lines: tuple[Line, ...]) -> bool:
     """Whether the capture holds its messages more than once."""
     return sum("Initialized session in" in line.text for line in lines) > 1
+
+
+def _add_title(loops: list[_Loop], title: str, copied: bool) -> None:
+    again = loops and loops[-1].block is None and loops[-1].title == title
+    if not again and not (copied and any(loop.title == title for loop in loops)):
+        loops.append(_Loop(title))
 
 
 def _add_block(loops: list[_Loop], block: Block, line: str, copied: bool) -> None:
