@@ -31,9 +31,10 @@ def test_every_module_is_in_the_wheel(wheel: zipfile.ZipFile) -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize("folder", ["device_scripts", "models", "reports/templates"])
 def test_the_folders_beside_the_package_are_in_the_wheel(wheel: zipfile.ZipFile, folder: str) -> None:
-    wanted = [path for path in (ROOT / folder).iterdir() if path.name not in LEFT_OUT]
+    files = [path.relative_to(ROOT) for path in (ROOT / folder).rglob("*") if path.is_file()]
+    wanted = [path for path in files if not LEFT_OUT & set(path.parts)]
     assert wanted
-    assert {f"harness/{folder}/{path.name}" for path in wanted} <= set(wheel.namelist())
+    assert {f"harness/{path.as_posix()}" for path in wanted} <= set(wheel.namelist())
 
 
 @pytest.mark.slow

@@ -25,7 +25,7 @@ static const char *status_text(int status) {
     case 5: return "unsupported";
     case 6: return "not found";
     case 8: return "wrong version";
-    case 500: return "the file cannot be read";
+    case 500: return "the file cannot be read as a model";
     case 501: return "invalid flatbuffer";
     case 502: return "a library could not be loaded";
     case 504: return "compilation failed";

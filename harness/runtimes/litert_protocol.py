@@ -35,17 +35,21 @@ _KERNELS = {"xnnpack": "built-in", "builtin": "built-in", "reference": "referenc
 
 @dataclass(frozen=True)
 class Hello:
-    """What an interpreter offers. `features` holds ``resolver`` (a choice of kernels) and ``gpu`` (CompiledModel)."""
+    """What an interpreter offers. `features` holds ``resolver`` (a choice of kernels) and ``gpu`` (CompiledModel).
+
+    The runner in C has no interpreter: `python` is empty, `abi` says what it found out about its library.
+    """
 
     python: str
     library: str
     version: str
     features: tuple[str, ...] = ()
+    abi: str = ""
 
     @property
     def label(self) -> str:
-        """``ai_edge_litert 2.3.0, Python 3.11.7``."""
-        return f"{self.library} {self.version}, Python {self.python}"
+        """``ai_edge_litert 2.3.0, Python 3.11.7``, or ``litert 2.1.6, C API``."""
+        return f"{self.library} {self.version}, {f'Python {self.python}' if self.python else 'C API'}"
 
 
 def delegate_name(backend: Backend) -> str:
@@ -136,9 +140,11 @@ def parse_hello(lines: Iterable[Mapping[str, Any]]) -> Hello:
         found = line.get("protocol")
         raise ParseError(f"the runner speaks protocol {found!r}, not {PROTOCOL}", where="runner output")
     python, library, version = (line.get(name) for name in ("python", "library", "version"))
+    if line.get("runner") == "c":
+        python = ""
     if not (isinstance(python, str) and isinstance(library, str) and isinstance(version, str)):
         raise ParseError("the runner's introduction is incomplete", where="runner output")
-    return Hello(python, library, version, tuple(map(str, line.get("features") or ())))
+    return Hello(python, library, version, tuple(map(str, line.get("features") or ())), str(line.get("abi") or ""))
 
 
 def unpack_ns(text: Any) -> NDArray[np.int64]:
@@ -236,7 +242,8 @@ def _error_status(line: Mapping[str, Any]) -> Status:
 
 def _error_text(line: Mapping[str, Any]) -> str:
     text = str(line.get("message") or "unknown error")
-    return f"{text}. Install one: {INSTALL}" if line.get("kind") == "library" else text
+    needs_package = line.get("kind") == "library" and line.get("runner") != "c"
+    return f"{text}. Install one: {INSTALL}" if needs_package else text
 
 
 def _version(lines: tuple[dict[str, Any], ...]) -> str:

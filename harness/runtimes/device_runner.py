@@ -1,0 +1,287 @@
+"""The harness's own runner on a device: each invocation is a process of ``harness-runner`` with a given library."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from functools import cached_property
+from pathlib import Path
+from threading import Event
+
+from harness.devices.base import Device, ProcessResult, Watch
+from harness.domain import (
+    Backend,
+    Case,
+    Evidence,
+    InvocationRequest,
+    InvocationResult,
+    Purpose,
+    RuntimeRef,
+    Status,
+)
+from harness.errors import DeviceOfflineError, HarnessError, ParseError, UsageError
+from harness.runtimes.benchmark_model_files import file_sha256
+from harness.runtimes.device_runner_outputs import Chunk, OutputFile, open_inputs, raw_chunks
+from harness.runtimes.device_runner_plugin import Plugin, delegate_flag, filled, plugin_for
+from harness.runtimes.device_runner_result import (
+    Files,
+    hello_argv,
+    output_shape,
+    read_result,
+    runner_argv,
+)
+from harness.runtimes.elf import machine_of, runs_on
+from harness.runtimes.litert import model_problem
+from harness.runtimes.litert_protocol import Hello, last_lines, parse_hello, parse_lines
+from harness.runtimes.runner_build import LIBRARIES, PROGRAM, runner_for, target_for
+
+HELLO_TIMEOUT_S = 60.0
+
+_NO_PROFILE = "no operator times: the C APIs do not give them; benchmark_model does"
+
+FindRunner = Callable[..., Path]
+
+
+@dataclass(frozen=True)
+class Local:
+    """What has to be on the device, as files of this host."""
+
+    runner: Path
+    library: Path
+
+
+class DeviceRunner:
+    """Runs `.tflite` files with a TensorFlow Lite or LiteRT library of the user's choice, on any device.
+
+    Args:
+        device: where to run.
+        runtime: its options are ``library`` (libLiteRt.so or libtensorflowlite_c.so for the device) and ``runner`` (a
+            program that was built elsewhere).
+        cancel: ends the question what the library offers.
+        find_runner: gives the program for a build target; `runner_build.runner_for`.
+        scratch: a folder for inputs on their way to the device; None is the system's.
+    """
+
+    def __init__(
+        self,
+        device: Device,
+        runtime: RuntimeRef,
+        cancel: Event | None = None,
+        *,
+        find_runner: FindRunner = runner_for,
+        scratch: Path | None = None,
+    ) -> None:
+        self._device = device
+        self._options = dict(runtime.options)
+        self._cancel = cancel or Event()
+        self._find_runner = find_runner
+        self._scratch = scratch
+
+    # ---- what is there -----------------------------------------------------------------------------------------------
+
+    @cached_property
+    def _local(self) -> Local | str:
+        """The files on this host, or the sentence that says what is missing."""
+        named = self._options.get("library", "")
+        if not named:
+            return "name the device's libLiteRt.so or libtensorflowlite_c.so with `runtime.device_runner.library`"
+        library = Path(named).expanduser()
+        if not library.is_file():
+            return f"the library {named!r} is not a file; correct `runtime.device_runner.library`"
+        abis = self._device.facts().abis
+        target = target_for(library)
+        if target is None:
+            return (
+                f"{library} is for {machine_of(library) or 'no processor'}; the runner loads {' and '.join(LIBRARIES)}"
+            )
+        if not runs_on(library, abis):
+            return f"{library} is for {machine_of(library)}; this device runs {', '.join(abis)}"
+        try:
+            return Local(self._find_runner(target, named=self._options.get("runner", "")), library)
+        except HarnessError as error:
+            return " ".join(filter(None, (error.what + ".", error.remedy)))
+
+    @cached_property
+    def hello(self) -> Hello | str:
+        """What the library offers on the device, or the sentence that says why it is of no use. Asked once.
+
+        Raises:
+            DeviceOfflineError: the device was lost.
+        """
+        local = self._local
+        if isinstance(local, str):
+            return local
+        try:
+            files = self._push(local, "", Plugin())
+        except DeviceOfflineError:
+            raise
+        except HarnessError as error:
+            return " ".join(filter(None, (error.what + ".", error.remedy)))
+        answer = self._device.run(
+            hello_argv(files), stdin=b"", env=_env(files, {}), timeout_s=HELLO_TIMEOUT_S, cancel=self._cancel
+        )
+        return _read_hello(answer)
+
+    def unsupported_reason(self, case: Case) -> str | None:
+        """Why `case` cannot run here at all: library, runner, backend, its options and files, or cores.
+
+        Raises:
+            DeviceOfflineError: the device was lost when the library was to be asked.
+        """
+        local = self._local
+        if isinstance(local, str):
+            return local
+        reason = self._backend_reason(case.backend)
+        if reason is None:
+            hello = self.hello
+            reason = hello if isinstance(hello, str) else _library_reason(case.backend, hello)
+        return reason
+
+    def _backend_reason(self, backend: Backend) -> str | None:
+        try:
+            self._device.choose_cpus(backend.cores, backend.threads)
+        except UsageError as error:
+            return " ".join(filter(None, (error.what + ".", error.remedy)))
+        found = plugin_for(backend, self._device.facts())
+        return found if isinstance(found, str) else None
+
+    # ---- one invocation ----------------------------------------------------------------------------------------------
+
+    def invoke(self, request: InvocationRequest, cancel: Event) -> InvocationResult:
+        """Run one process to its end, its deadline, or until `cancel` is set; whatever happens is a result."""
+        local = self._local
+        if isinstance(local, str):
+            return InvocationResult(Status.UNSUPPORTED, error=local)
+        if request.purpose is Purpose.PROFILE:
+            return InvocationResult(Status.DONE, evidence=Evidence(notes=(_NO_PROFILE,)))
+        problem = model_problem(request.model_path)
+        if problem:
+            return InvocationResult(Status.FAILED, error=problem)
+        plugin = plugin_for(request.backend, self._device.facts())
+        if isinstance(plugin, str):
+            return InvocationResult(Status.UNSUPPORTED, error=plugin)
+        try:
+            return self._invoke(request, local, plugin, cancel)
+        except DeviceOfflineError as error:
+            return InvocationResult(Status.OFFLINE, error=error.what)
+        except UsageError as error:
+            return InvocationResult(Status.UNSUPPORTED, error=str(error))
+        except (HarnessError, OSError) as error:
+            return InvocationResult(Status.FAILED, error=str(error))
+
+    def _invoke(self, request: InvocationRequest, local: Local, plugin: Plugin, cancel: Event) -> InvocationResult:
+        cpus = self._device.choose_cpus(request.backend.cores, request.backend.threads)
+        files = self._push(local, request.model_path, plugin)
+        if request.purpose is Purpose.OUTPUTS:
+            return self._outputs(request, cpus, files, plugin, cancel)
+        return self._one(request, cpus, files, plugin, cancel)[1]
+
+    def _one(
+        self, request: InvocationRequest, cpus: tuple[int, ...], files: Files, plugin: Plugin, cancel: Event
+    ) -> tuple[ProcessResult, InvocationResult]:
+        values = {"folder": str(Path(files.delegate).parent), "library": files.delegate}
+        options = tuple((key, filled(value, values)) for key, value in plugin.options)
+        process = self._device.run(
+            runner_argv(request, cpus, files, options),
+            stdin=b"",
+            env=_env(files, {name: filled(value, values) for name, value in plugin.environment}),
+            timeout_s=request.measure.timeout_s,
+            cancel=cancel,
+            watch=Watch(cpus, memory=request.purpose is Purpose.MEMORY),
+        )
+        result = read_result(process, request, cpus)
+        if result.runtime_version:
+            result = replace(result, runtime_version=f"{result.runtime_version}, {self._library_label}")
+        return process, result
+
+    @cached_property
+    def _library_label(self) -> str:
+        """The library's name and the beginning of its hash: the C APIs do not tell every release apart."""
+        local = self._local
+        return "" if isinstance(local, str) else f"{local.library.name} {file_sha256(local.library)[:8]}"
+
+    def _push(self, local: Local, model: str, plugin: Plugin) -> Files:
+        put = self._device.put
+        beside = {path.name: path for path in sorted(local.library.parent.glob("libLiteRt*Accelerator.so"))}
+        folder = self._device.put_folder({local.library.name: local.library, **beside})
+        return Files(
+            runner=put(local.runner, sha256=file_sha256(local.runner), name=PROGRAM, executable=True),
+            library=f"{folder}/{local.library.name}",
+            model=put(Path(model), sha256=file_sha256(Path(model))) if model else "",
+            delegate=f"{self._device.put_folder(plugin.files)}/{plugin.name}" if plugin.files else "",
+        )
+
+    # ---- outputs -----------------------------------------------------------------------------------------------------
+
+    def _outputs(
+        self, request: InvocationRequest, cpus: tuple[int, ...], files: Files, plugin: Plugin, cancel: Event
+    ) -> InvocationResult:
+        inputs = open_inputs(request.inputs_path or "")
+        target = OutputFile(Path(request.outputs_path or ""), len(inputs))
+        try:
+            with tempfile.TemporaryDirectory(prefix="harness-outputs-", dir=self._scratch) as scratch:
+                for chunk in raw_chunks(inputs, Path(scratch)):
+                    with_inputs = self._put_chunk(files, chunk)
+                    process, result = self._one(request, cpus, with_inputs, plugin, cancel)
+                    if result.status is not Status.DONE:
+                        target.discard()
+                        return result
+                    self._collect(process, chunk, inputs.shape[1:], with_inputs, Path(scratch), target)
+            target.close()
+        except (ParseError, DeviceOfflineError):
+            target.discard()
+            raise
+        return result
+
+    def _put_chunk(self, files: Files, chunk: Chunk) -> Files:
+        remote = self._device.put(chunk.path, sha256=chunk.sha256)
+        return replace(files, inputs=remote, outputs=f"{remote}.outputs")
+
+    def _collect(
+        self,
+        process: ProcessResult,
+        chunk: Chunk,
+        sample_shape: tuple[int, ...],
+        files: Files,
+        scratch: Path,
+        target: OutputFile,
+    ) -> None:
+        wanted, shape, samples = output_shape(process)
+        if wanted[1:] != sample_shape:
+            raise ParseError(f"the model wants inputs of shape {wanted[1:]}, the inputs have {sample_shape}")
+        if samples != chunk.end - chunk.begin:
+            raise ParseError(f"the runner read {samples} samples of {chunk.end - chunk.begin}", where="runner output")
+        local = scratch / "outputs.raw"
+        self._device.fetch(files.outputs, local)
+        target.add(local, shape, samples)
+        local.unlink()
+
+
+def _env(files: Files, delegate: dict[str, str]) -> dict[str, str]:
+    folders = [delegate.get("LD_LIBRARY_PATH", ""), str(Path(files.library).parent)]
+    return {**delegate, "LD_LIBRARY_PATH": ":".join(filter(None, folders))}
+
+
+def _read_hello(answer: ProcessResult) -> Hello | str:
+    log = answer.stderr.decode("utf-8", "replace")
+    if answer.offline:
+        raise DeviceOfflineError("the device was lost when the runner was asked for its library")
+    try:
+        lines = parse_lines(answer.stdout)
+        if lines and lines[0]["type"] == "error":
+            return str(lines[0].get("message"))
+        return parse_hello(lines)
+    except ParseError as error:
+        tail = last_lines(log)
+        return f"the runner did not answer on the device (exit code {answer.returncode}): {error.what}" + (
+            f" ({tail})" if tail else ""
+        )
+
+
+def _library_reason(backend: Backend, hello: Hello) -> str | None:
+    if delegate_flag(backend) == "external" and hello.library == "litert":
+        return f"{hello.label} takes no external delegate; give a library with the TensorFlow Lite C API"
+    if delegate_flag(backend) == "reference" and hello.library == "tflite":
+        return f"{hello.label} has no choice of reference kernels; LiteRT has"
+    return None
