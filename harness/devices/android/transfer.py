@@ -80,7 +80,7 @@ _Seen = dict[str, "Future[ProcessResult]"]
 
 @dataclass(frozen=True)
 class _Look:
-    """What is on the phone of what was asked for: for each key the boot it was verified in, for a path size and mode."""
+    """What the phone has of what was asked for: for a key the boot it was verified in, for a path size and mode."""
 
     boot: str
     tool: str
