@@ -11,7 +11,7 @@ import harness
 # command: (module, attribute, one line of help)
 COMMANDS = {
     "devices": ("harness.cli.devices", "devices", "What is attached, and what each device can guarantee."),
-    "doctor": ("harness.cli.doctor", "doctor", "Preflight of this host, each finding with its remedy."),
+    "doctor": ("harness.cli.doctor", "doctor", "Preflight of this host and the phones, each finding with its remedy."),
     "prepare": ("harness.cli.prepare", "prepare_command", "Build and check the variants of a model."),
     "plan": ("harness.cli.plan", "plan", "The expanded cases of a sweep, without touching a device."),
     "run": ("harness.cli.run", "run", "Run a sweep, live; writes reports/<run>/."),

@@ -4,38 +4,71 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict
+from typing import TYPE_CHECKING
 
 import rich_click as click
 
-from harness.cli.options import json_option
+from harness.cli.options import adb_server_option, json_option
 from harness.domain import DeviceFacts, Target
+
+if TYPE_CHECKING:
+    from harness.cli.phones import Phones
 
 
 @click.command()
+@adb_server_option
+@click.option("--clean", is_flag=True, help="Remove the harness's files from the phones.")
 @json_option
-def devices(as_json: bool) -> None:
-    """List the devices that this version can drive: this host, what identifies it and what it can guarantee."""
+def devices(adb_server: str, clean: bool, as_json: bool) -> None:
+    """List the devices that can be driven: this host and the phones of an adb server, what identifies each and what it
+    can guarantee. Phones that are attached and cannot be used are listed with the reason."""
+    from harness.cli.phones import look_at_phones
     from harness.devices.registry import open_devices
 
-    found = [device.facts() for device in open_devices(Target("host"))]
+    host = [device.facts() for device in open_devices(Target("host"))]
+    phones = look_at_phones(adb_server)
+    freed = _clean(phones) if clean else {}
+    found = [*host, *(phone.facts() for phone in phones.usable)]
     if as_json:
-        click.echo(json.dumps([asdict(facts) for facts in found], indent=2))
+        listed = [{**asdict(facts), "state": "ready"} for facts in found]
+        lost = [asdict(line) for line in phones.unreachable]
+        click.echo(json.dumps([*listed, *lost], indent=2))
         return
     for facts in found:
         _print(facts)
+    for device_id, freed_bytes in freed.items():
+        click.echo(f"{device_id}: {_mb(freed_bytes)} MB of files removed")
+    for line in phones.unreachable:
+        click.echo(f"{line.serial}  {line.state}\n  → {line.remedy}")
+    if phones.problem:
+        click.echo(f"no phones: {phones.problem}", err=True)
+
+
+def _clean(phones: Phones) -> dict[str, int]:
+    return {phone.device_id: phone.clean() for phone in phones.usable}
+
+
+def _mb(size_bytes: int) -> str:
+    from harness.units import bytes_to_mb
+
+    return f"{bytes_to_mb(size_bytes):.1f}"
 
 
 def _print(facts: DeviceFacts) -> None:
     cores = ", ".join(_core(core.index, core.capacity, core.max_khz) for core in facts.cores if core.online)
+    none = "no Vulkan device" if facts.kind == "host" else "not told"
     lines = [
         facts.device_id,
-        f"  model       {facts.model}",
-        f"  system      {facts.os_build}",
-        f"  cores       {cores}",
-        f"  memory      {facts.memory_mib:.0f} MiB",
-        f"  clock       {facts.clock_source or 'no evidence'}; governor {facts.governor or 'none offered'}",
-        f"  gpu         {', '.join(facts.gpus) or 'no Vulkan device'}",
-        *(f"  note        {note}" for note in facts.notes),
+        f"  model        {facts.model}",
+        *([f"  soc          {facts.soc}"] if facts.kind != "host" and facts.soc else []),
+        f"  system       {facts.os_build}",
+        f"  cores        {cores}",
+        f"  memory       {facts.memory_mib:.0f} MiB",
+        f"  clock        {facts.clock_source or 'no evidence'}; governor {facts.governor or 'none offered'}",
+        f"  gpu          {', '.join(facts.gpus) or none}",
+        *([f"  abi          {', '.join(facts.abis)}"] if facts.abis else []),
+        *(f"  {name:<12} {text}" for name, text in facts.details if name not in ("cores", "board")),
+        *(f"  note         {note}" for note in facts.notes),
     ]
     click.echo("\n".join(lines))
 

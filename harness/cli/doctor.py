@@ -12,9 +12,10 @@ from typing import TYPE_CHECKING
 
 import rich_click as click
 
-from harness.cli.options import json_option
+from harness.cli.options import adb_server_option, json_option
 from harness.cli.outcome import EXIT_FAILED_ROW, EXIT_OK
 from harness.domain import Target
+from harness.errors import NoDeviceError
 
 if TYPE_CHECKING:
     from harness.devices.preflight import Finding
@@ -27,19 +28,17 @@ DISTRIBUTIONS = {
 
 
 @click.command()
+@click.argument("device", required=False)
+@adb_server_option
 @json_option
-def doctor(as_json: bool) -> int:
-    """Check what a measurement on this host needs, each finding with its remedy. Exit code 1 on a problem."""
-    from harness.devices.preflight import Surroundings, preflight
-    from harness.devices.registry import open_devices
-
-    around = Surroundings(
-        os.getloadavg()[0],
-        shutil.disk_usage(Path.cwd()).free,
-        tuple((name, _version(name)) for name in DISTRIBUTIONS),
-    )
-    facts = open_devices(Target("host"))[0].facts()
-    found = {facts.device_id: preflight(facts, around)}
+def doctor(device: str | None, adb_server: str, as_json: bool) -> int:
+    """Check what a measurement needs on this host and on each phone, or on DEVICE alone (``host``, a serial number or
+    an id of `harness devices`): each finding with its remedy. Exit code 1 on a problem."""
+    found: dict[str, tuple[Finding, ...]] = {}
+    if device is None or device.startswith("host"):
+        found |= _host()
+    if device is None or not device.startswith("host"):
+        found |= _phones(device, adb_server)
     if as_json:
         click.echo(json.dumps({device: [asdict(item) for item in items] for device, items in found.items()}, indent=2))
     else:
@@ -49,6 +48,42 @@ def doctor(as_json: bool) -> int:
                 _print(item)
     problems = any(item.state == "problem" for items in found.values() for item in items)
     return EXIT_FAILED_ROW if problems else EXIT_OK
+
+
+def _host() -> dict[str, tuple[Finding, ...]]:
+    from harness.devices.preflight import Surroundings, preflight
+    from harness.devices.registry import open_devices
+
+    around = Surroundings(
+        os.getloadavg()[0],
+        shutil.disk_usage(Path.cwd()).free,
+        tuple((name, _version(name)) for name in DISTRIBUTIONS),
+    )
+    facts = open_devices(Target("host"))[0].facts()
+    return {facts.device_id: preflight(facts, around)}
+
+
+def _phones(device: str | None, adb_server: str) -> dict[str, tuple[Finding, ...]]:
+    """Findings of all phones, or of the one that `device` names.
+
+    Raises:
+        NoDeviceError: there is no such phone.
+    """
+    from harness.cli.phones import look_at_phones
+    from harness.devices.android.phone_preflight import guarantees
+    from harness.devices.preflight import Finding
+
+    phones = look_at_phones(adb_server)
+    found = {phone.device_id: guarantees(phone.phone) for phone in phones.usable if phone.answers_to(device)}
+    for line in phones.unreachable:
+        if device in (None, line.serial):
+            found[line.serial] = (Finding("problem", "connection", line.state, line.remedy),)
+    if phones.problem and device is None:
+        found["phones"] = (Finding("ok", "adb", f"no phones: {phones.problem.splitlines()[0]}"),)
+    if not found and device is not None:
+        there = ", ".join(phone.device_id for phone in phones.usable) or "no phone"
+        raise NoDeviceError(f"no device is called {device!r}", remedy=f"Attached: host, {there}.")
+    return found
 
 
 def _version(name: str) -> str | None:

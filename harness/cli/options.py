@@ -76,6 +76,17 @@ def json_option(command: Command) -> Command:
     return click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")(command)
 
 
+def adb_server_option(command: Command) -> Command:
+    """`--adb-server HOST:PORT`."""
+    return click.option(
+        "--adb-server",
+        "adb_server",
+        metavar="HOST:PORT",
+        default="",
+        help="The adb server that the phones are attached to. [default: this host's]",
+    )(command)
+
+
 def sweep_argument(command: Command) -> Command:
     """`SWEEP`."""
     return click.argument("sweep_path", metavar="SWEEP", type=click.Path(path_type=Path))(command)

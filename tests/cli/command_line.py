@@ -27,6 +27,9 @@ class CommandLine:
             "HARNESS_LEASES": str(self.folder / "leases.sqlite"),
             "XDG_CACHE_HOME": str(self.folder / "cache"),
             "COLUMNS": "120",
+            # A server that refuses: a test neither talks to this machine's phones nor starts a server for them.
+            "ANDROID_ADB_SERVER_ADDRESS": "127.0.0.2",
+            "ANDROID_ADB_SERVER_PORT": "1",
         }
         hidden = ("NO_COLOR", "CI", "HARNESS_DEBUG", "FORCE_COLOR")
         root = str(Path(__file__).parent.parent.parent)

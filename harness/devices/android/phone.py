@@ -16,7 +16,6 @@ from harness.devices.android.connection import Connection
 from harness.devices.android.core_choice import choose_cores, usable_cores
 from harness.devices.android.evidence import evidence_of
 from harness.devices.android.facts import PhoneFacts
-from harness.devices.android.facts_text import read_facts
 from harness.devices.android.gate import Baseline, baseline_of, flat_sensors, throttled_reason, wait_reason
 from harness.devices.android.journal import Journal
 from harness.devices.android.phone_lease import PhoneLease
@@ -25,7 +24,14 @@ from harness.devices.android.telemetry import Telemetry
 from harness.devices.android.transfer import FileCache
 from harness.devices.base import ProcessResult, Say, Watch
 from harness.domain import DeviceFacts, DeviceSettings, Evidence
-from harness.errors import DeviceError, DeviceOfflineError, HarnessError, InvocationTimeoutError, RestoreError, TransientError
+from harness.errors import (
+    DeviceError,
+    DeviceOfflineError,
+    HarnessError,
+    InvocationTimeoutError,
+    RestoreError,
+    TransientError,
+)
 
 RECONNECT_S = 10.0
 FIRST_SAMPLE_S = 5.0
@@ -74,6 +80,10 @@ class AndroidDevice:
     def files(self) -> FileCache:
         """The files of the harness on the phone."""
         return FileCache(self._connection)
+
+    def answers_to(self, name: str | None) -> bool:
+        """Whether a person means this phone by `name`; None means every phone."""
+        return name in (None, self._device_id, self._connection.serial, self.phone.serial)
 
     def facts(self) -> DeviceFacts:
         """What the phone said when it was opened."""
@@ -139,6 +149,18 @@ class AndroidDevice:
         """Copy a file of the phone here and remove it there."""
         self._connection.pull(remote, local, timeout_s=FETCH_TIMEOUT_S)
         self._connection.shell(f"rm -f -- {shlex.quote(remote)}")
+
+    def clean(self) -> int:
+        """Remove the harness's files from the phone; the bytes that were freed.
+
+        Raises:
+            DeviceBusyError: a sweep uses them.
+        """
+        self._lease.acquire()
+        try:
+            return self.files.clean()
+        finally:
+            self._lease.release()
 
     # ---- a session ---------------------------------------------------------------------------------------------------
 
