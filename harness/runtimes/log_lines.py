@@ -11,9 +11,10 @@ import re
 from dataclasses import dataclass
 from typing import NamedTuple
 
-# At most as many digits as a log can mean; a longer run of digits matches nothing.
-INTEGER = r"[0-9]{1,18}(?![0-9.])"
-NUMBER = r"[-+]?(?:[0-9]{1,40}(?:\.[0-9]{0,40})?|\.[0-9]{1,40})(?:[eE][-+]?[0-9]{1,3})?(?![0-9.])"
+# Whole numbers only, never the end of a longer one; more digits than a log can mean match nothing.
+_NOT_INSIDE = r"(?<![0-9A-Za-z_.])"
+INTEGER = _NOT_INSIDE + r"[0-9]{1,18}(?![0-9.])"
+NUMBER = _NOT_INSIDE + r"[-+]?(?:[0-9]{1,40}(?:\.[0-9]{0,40})?|\.[0-9]{1,40})(?:[eE][-+]?[0-9]{1,3})?(?![0-9.])"
 ERROR_LEVELS = ("ERROR", "FATAL")
 
 _BREAKS = re.compile(r"[\r\n]+")
