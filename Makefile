@@ -8,12 +8,12 @@ ifneq ($(shell command -v pyenv 2>/dev/null),)
 export PYENV_VERSION := $(shell (pyenv version-name; pyenv versions --bare | grep -E '^3\.1[0-9]+\.') | paste -sd:)
 endif
 
-.PHONY: demo test lint bench install browser clean
+.PHONY: demo test lint bench phone install browser phone-tools clean
 
 demo: $(VENV)/installed
 	$(BIN)/harness run docs/examples/demo.yaml
 
-test: $(VENV)/tox browser
+test: $(VENV)/tox browser phone-tools
 	$(BIN)/tox run
 
 lint: $(VENV)/tox
@@ -21,6 +21,10 @@ lint: $(VENV)/tox
 
 bench: $(VENV)/installed
 	$(BIN)/python -m benchmarks
+
+# A virtual Android phone to try the harness on; it stays until Ctrl-C.
+phone: $(VENV)/installed phone-tools
+	$(BIN)/python -m tests.phone
 
 install: $(VENV)/installed
 
@@ -31,6 +35,16 @@ browser:
 	  if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
 	    apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends chromium; \
 	  else echo "No chromium: browser and software-GPU tests will be skipped (apt-get install chromium)."; fi; }
+
+# The virtual phone and the tests of what runs on phones. Same rule.
+PHONE_TOOLS = bwrap:bubblewrap mksh:mksh busybox:busybox gcc:gcc g++:g++ make:make cmake:cmake shellcheck:shellcheck
+phone-tools:
+	@missing=""; for pair in $(PHONE_TOOLS); do \
+	  command -v "$${pair%%:*}" >/dev/null || missing="$$missing $${pair#*:}"; done; \
+	if [ -n "$$missing" ]; then \
+	  if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+	    apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $$missing; \
+	  else echo "Tests that need them will be skipped, the virtual phone's among them: apt-get install$$missing"; fi; fi
 
 # Debian keeps the part of Python that makes environments in a package of its own.
 $(VENV)/bin/python:

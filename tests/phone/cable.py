@@ -19,6 +19,7 @@ class Cable:
         self._bytes_per_s: float | None = None
         self._budget: int | None = None
         self._lock = threading.Lock()
+        self._pulled = False
         self._links: list[socket.socket] = []
         self._listener = socket.create_server(("127.0.0.1", 0), backlog=8)
         self.port = int(self._listener.getsockname()[1])
@@ -39,9 +40,13 @@ class Cable:
 
     def pull(self) -> None:
         """Cut every connection and accept no more."""
-        self._listener.close()
         with self._lock:
+            self._pulled = True
             links, self._links = self._links, []
+            try:
+                self._listener.shutdown(socket.SHUT_RDWR)  # closing alone does not wake who waits in accept
+            except OSError:
+                pass
         for link in links:
             try:
                 link.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
@@ -51,18 +56,30 @@ class Cable:
             link.close()
 
     def _accept(self) -> None:
-        while True:
-            try:
-                near, _ = self._listener.accept()
-                far = socket.create_connection(self._target, timeout=5.0)
-            except OSError:
+        with self._listener:
+            while not self._pulled:
+                try:
+                    near, _ = self._listener.accept()
+                except OSError:
+                    return
+                self._join(near)
+
+    def _join(self, near: socket.socket) -> None:
+        try:
+            far = socket.create_connection(self._target, timeout=5.0)
+        except OSError:
+            near.close()
+            return
+        far.settimeout(None)
+        with self._lock:
+            if self._pulled:
+                near.close()
+                far.close()
                 return
-            far.settimeout(None)
-            with self._lock:
-                self._links += [near, far]
-            for source, sink, counted in ((near, far, True), (far, near, False)):
-                source.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-                threading.Thread(target=self._pump, args=(source, sink, counted), daemon=True).start()
+            self._links += [near, far]
+        for source, sink, counted in ((near, far, True), (far, near, False)):
+            source.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            threading.Thread(target=self._pump, args=(source, sink, counted), daemon=True).start()
 
     def _pump(self, source: socket.socket, sink: socket.socket, counted: bool) -> None:
         try:
@@ -78,5 +95,9 @@ class Cable:
         except OSError:
             pass
         for link in (source, sink):
+            try:
+                link.shutdown(socket.SHUT_RDWR)
+            except OSError:
+                pass
             link.close()
         return None

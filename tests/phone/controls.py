@@ -10,6 +10,7 @@ from pathlib import Path
 from tests.phone import sysfs
 from tests.phone.files import denied, get, put, ranges
 from tests.phone.soc import Cluster, Soc
+from tests.phone.throttling import Throttling
 
 TICK_S = 0.1
 TICKS_PER_S = 100
@@ -32,29 +33,6 @@ SERVICES = {
 
 
 HEAT = {0: 95.0, 1: 70.0, 3: 46.0}
-
-
-class Throttling:
-    """When a phone gets hot and when it is cool again."""
-
-    def __init__(self, after_s: float, cools_in_s: float, program: str) -> None:
-        self.after_s, self.cools_in_s, self.program = after_s, cools_in_s, program
-        self.hot = False
-        self._since: float | None = None
-
-    def step(self, busy: bool, now_s: float) -> str:
-        """What changes now: ``hot``, ``cool`` or nothing."""
-        if busy != (self._since is not None) and not self.hot:
-            self._since = now_s if busy else None
-        if not self.hot and self._since is not None and now_s - self._since >= self.after_s:
-            self.hot, self._since = True, None
-            return "hot"
-        if self.hot:
-            self._since = None if busy else self._since or now_s
-            if self._since is not None and now_s - self._since >= self.cools_in_s:
-                self.hot, self._since = False, None
-                return "cool"
-        return ""
 
 
 class Controls:
@@ -149,7 +127,7 @@ class Controls:
         return self._sys(f"{sysfs.CPU}/cpufreq/{cluster.policy}")
 
     def deny(self, paths: Iterable[str]) -> None:
-        """Make files below /sys unreadable, as SELinux does: absolute paths with wildcards; a folder means all its files."""
+        """Make files below /sys unreadable, as SELinux does: absolute paths, wildcards; a folder means all of it."""
         for pattern in paths:
             for path in self.state_dir.glob(pattern.lstrip("/")):
                 for file in path.rglob("*") if path.is_dir() else (path,):

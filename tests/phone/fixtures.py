@@ -18,9 +18,8 @@ MakePhone = Callable[..., VirtualPhone]
 @pytest.fixture(scope="session")
 def adb_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[AdbServer]:
     """A running adb server with keys of its own, on a free port."""
-    server = AdbServer(tmp_path_factory.mktemp("adb"))
     try:
-        server.start()
+        server = AdbServer(tmp_path_factory.mktemp("adb")).start()
     except UnavailableError as reason:
         pytest.skip(str(reason))
     yield server

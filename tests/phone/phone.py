@@ -6,6 +6,7 @@ import os
 import shutil
 import signal
 import socket
+import subprocess
 import threading
 import time
 import uuid
@@ -176,16 +177,22 @@ class VirtualPhone(Controls):
             OSError: it does not within 15 s.
         """
         deadline = time.monotonic() + CONNECT_TIMEOUT_S
-        while True:
-            answer = server.ask(f"host:connect:{self.serial}")
-            if server.listed().get(self.serial) == "device":
-                done = server.shell(self.serial, "echo ready")
-                if done.stdout == b"ready\n":
-                    return self.serial
-                answer = done.stderr.decode(errors="replace")
-            if time.monotonic() > deadline:
-                raise OSError(f"{self.serial}: {answer}")
+        while (problem := self._try_to_connect(server)) and time.monotonic() < deadline:
             time.sleep(0.05)
+        if problem:
+            raise OSError(f"{self.serial}: {problem}")
+        return self.serial
+
+    def _try_to_connect(self, server: AdbServer) -> str:
+        """What is in the way of a shell on the phone; empty when it answers."""
+        try:
+            answer = server.ask(f"host:connect:{self.serial}", timeout_s=3.0)
+            if server.listed().get(self.serial) != "device":
+                return answer
+            done = server.shell(self.serial, "echo ready", timeout_s=3.0)
+        except (OSError, subprocess.TimeoutExpired) as error:  # it went down in between
+            return f"{error}"
+        return "" if done.stdout == b"ready\n" else done.stderr.decode(errors="replace") or "no answer"
 
     def cable(self) -> Cable:
         """A cable to the phone that can be slowed and pulled; connect to its serial. It ends with the phone."""
@@ -214,10 +221,13 @@ class VirtualPhone(Controls):
         return tuple(" ".join(argv) for argv in lines if not sandbox.is_adbd(argv))
 
     def busy(self, program: str = "") -> bool:
-        """Whether a pushed program runs, or a process with these words in its command line."""
+        """Whether a pushed program runs, or a process with these words in its command line; not a shell's -c."""
+        if self._running is None:
+            return False
         if program:
-            return any(program in line for line in self.processes())
-        return self._running is not None and any(path.startswith("/data/") for path in self._running.programs())
+            lines = [argv for argv in self._running.pids().values() if "-c" not in argv[1:2]]
+            return any(program in " ".join(argv) for argv in lines)
+        return any(path.startswith("/data/") for path in self._running.programs())
 
     def files(self, remote_dir: str) -> tuple[str, ...]:
         """The paths of all files below a folder of the phone, relative to it, sorted."""

@@ -43,6 +43,7 @@ class AdbServer:
     def __init__(self, home: Path, port: int = 0) -> None:
         self.home = home
         self.port = port or free_port()
+        self.program = adb_program()
         self._process: subprocess.Popen[bytes] | None = None
         home.mkdir(parents=True, exist_ok=True)
 
@@ -71,7 +72,7 @@ class AdbServer:
         """
         with (self.home / "server.log").open("ab") as log:
             self._process = subprocess.Popen(
-                [adb_program(), "-L", f"tcp:localhost:{self.port}", "nodaemon", "server"],
+                [self.program, "-L", f"tcp:localhost:{self.port}", "nodaemon", "server"],
                 env=self.environment,
                 stdin=subprocess.DEVNULL,
                 stdout=log,
@@ -113,7 +114,7 @@ class AdbServer:
 
     def adb(self, *words: str, timeout_s: float = 20.0, stdin: bytes = b"") -> subprocess.CompletedProcess[bytes]:
         """Run the adb command line against this server."""
-        argv = [adb_program(), "-P", str(self.port), *words]
+        argv = [self.program, "-P", str(self.port), *words]
         return subprocess.run(argv, input=stdin, capture_output=True, timeout=timeout_s, env=self.environment)
 
     def shell(self, serial: str, script: str, timeout_s: float = 20.0) -> subprocess.CompletedProcess[bytes]:
