@@ -48,18 +48,33 @@ def baseline_of(samples: Sequence[Sample], flat: frozenset[str] = frozenset()) -
 
 def flat_sensors(samples: Iterable[Sample]) -> frozenset[str]:
     """The keys of sensors that said the same all the time, over long enough to tell."""
-    seen: dict[str, list[tuple[float, Reading]]] = {}
+    still: dict[str, _Still] = {}
+    moved: set[str] = set()
     for sample in samples:
         for reading in sample.readings:
-            seen.setdefault(reading.key, []).append((sample.uptime_s, reading))
-    return frozenset(key for key, readings in seen.items() if _is_flat(readings))
+            key = reading.key
+            if key in moved:
+                continue
+            known = still.setdefault(key, _Still(reading, sample.uptime_s))
+            if reading.value_c != known.reading.value_c:
+                moved.add(key)
+            known.last_s, known.count = sample.uptime_s, known.count + 1
+    return frozenset(key for key, known in still.items() if key not in moved and known.long_enough)
 
 
-def _is_flat(readings: Sequence[tuple[float, Reading]]) -> bool:
-    (first_s, first), (last_s, _) = readings[0], readings[-1]
-    if len(readings) < FLAT_SAMPLES or last_s - first_s < FLAT_S.get(first.kind, FLAT_SLOW_S):
-        return False
-    return all(reading.value_c == first.value_c for _, reading in readings)
+@dataclass
+class _Still:
+    """A sensor that has not moved yet."""
+
+    reading: Reading
+    first_s: float
+    last_s: float = 0.0
+    count: int = 0
+
+    @property
+    def long_enough(self) -> bool:
+        least_s = FLAT_S.get(self.reading.kind, FLAT_SLOW_S)
+        return self.count >= FLAT_SAMPLES and self.last_s - self.first_s >= least_s
 
 
 def wait_reason(gate: Gate, start: Baseline, now: Sample, *, waiting: bool = False) -> str:

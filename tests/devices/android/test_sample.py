@@ -61,6 +61,7 @@ def test_a_line_that_was_cut_is_no_sample(cut: int) -> None:
         ("up=", "uptime="),
         ("st=2 ", "st=2 st=3 "),
         ("st=2 ", ""),
+        (" .", " x"),
         ("up=", "up=-"),
     ],
 )
