@@ -1,8 +1,8 @@
 """Google's published builds of the benchmark tools: where they are, and how a fetched one is held to its digest.
 
-A digest is trusted as far as somebody has checked it. The table in `published` holds those that were checked for this version of the
-harness; a file without one is *recorded* at its first fetch, and every later fetch must give the same bytes. The user
-can state one from another source.
+A digest is trusted as far as somebody has checked it. The table in `published` holds those that were checked for this
+version of the harness; a file without one is *recorded* at its first fetch, and every later fetch must give the same
+bytes. The user can state one from another source.
 
 ::
 
@@ -40,8 +40,11 @@ OnProgress = Callable[[str, int, "int | None"], None]
 
 @dataclass(frozen=True)
 class Fetched:
-    """A file that is here. `trust` is ``checked`` (against the table), ``given`` (against the user's digest),
-    ``recorded`` (the same bytes as at its first fetch) or ``new`` (this was its first fetch: nobody has checked it)."""
+    """A file that is here; `url` is where it came from just now, empty if it was here before.
+
+    `trust` is ``checked`` (against the table), ``given`` (against the user's digest), ``recorded`` (the same bytes as
+    at its first fetch) or ``new`` (this was its first fetch: nobody has checked it).
+    """
 
     key: str
     path: str
@@ -95,7 +98,7 @@ def _fetch(
     if target.is_file() and not update:
         digest = _sha256(target)
         if expected in ("", digest):
-            return _kept(one, folder, target, digest, trust, cached=True)
+            return _kept(one, folder, target, digest, trust, url="")
     url = source_url(one, source)
     part = target.with_name(target.name + ".part")
     download(url, part, lambda done, total: on_progress(one.key, done, total))
@@ -108,7 +111,7 @@ def _fetch(
         raise
     part.chmod(0o755)
     part.replace(target)
-    return _kept(one, folder, target, digest, trust, cached=False)
+    return _kept(one, folder, target, digest, trust, url=url)
 
 
 @contextlib.contextmanager
@@ -175,12 +178,12 @@ def _require_program(one: Published, url: str, path: Path) -> None:
         raise StableError(f"{url} is {what}, not one for {wanted}", where=one.key)
 
 
-def _kept(one: Published, folder: Path, path: Path, digest: str, trust: str, *, cached: bool) -> Fetched:
+def _kept(one: Published, folder: Path, path: Path, digest: str, trust: str, *, url: str) -> Fetched:
     size = path.stat().st_size
-    if trust == "new":
-        record = {"key": one.key, "url": one.url, "sha256": digest, "size_bytes": size}
+    if trust in ("new", "given"):
+        record = {"key": one.key, "url": url or "found in the cache", "sha256": digest, "size_bytes": size}
         _write_atomically(_pin_path(one, folder), json.dumps(record, indent=2) + "\n")
-    return Fetched(one.key, str(path), one.url, digest, size, trust, cached)
+    return Fetched(one.key, str(path), url, digest, size, trust, cached=not url)
 
 
 def recorded_sha256(one: Published, folder: Path) -> str:

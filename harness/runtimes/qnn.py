@@ -16,19 +16,20 @@ _CHUNK = 1 << 20
 _OVERLAP = 64
 
 # What the log says, and what to do about it.
+_CODE = r"(?i:error|code|fail\w*|status|returned|result)[^\d\n]{0,24}"  # a bare number may be a time
 _ADVICE: tuple[tuple[str, str], ...] = (
     (
-        r"0x80000406|Unable to load Skel Library|\b1008\b",
+        r"0x80000406|Unable to load Skel Library|" + _CODE + r"\b1008\b",
         "the DSP did not find the skel library: put libQnnHtpV{arch}Skel.so of the same QAIRT release into the folder "
         "of `libraries`",
     ),
     (
-        r"0x80000416|Unknown rpc status 0x0*16|\b1003\b",
+        r"0x80000416|Unknown rpc status 0x0*16|" + _CODE + r"\b1003\b",
         "the DSP refused the session: this firmware does not allow it from a shell; try `session: unsigned`, or "
         "another phone",
     ),
     (
-        r"\b14001\b|device create.*\b4000\b|\b4000\b.*device create",
+        _CODE + r"\b14001\b|device create.*\b(?:4000|14001)\b",
         "the device could not be created: the skel is not on ADSP_LIBRARY_PATH, or the libraries are of several QAIRT "
         "releases; take all from one",
     ),
