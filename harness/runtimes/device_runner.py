@@ -22,7 +22,7 @@ from harness.domain import (
 )
 from harness.errors import DeviceOfflineError, HarnessError, ParseError, UsageError
 from harness.runtimes.benchmark_model_files import file_sha256
-from harness.runtimes.device_runner_outputs import Chunk, OutputFile, open_inputs, raw_chunks
+from harness.runtimes.device_runner_outputs import CHUNK_BYTES, Chunk, OutputFile, open_inputs, raw_chunks
 from harness.runtimes.device_runner_plugin import Plugin, delegate_flag, filled, plugin_for
 from harness.runtimes.device_runner_result import (
     Files,
@@ -221,7 +221,7 @@ class DeviceRunner:
         target = OutputFile(Path(request.outputs_path or ""), len(inputs))
         try:
             with tempfile.TemporaryDirectory(prefix="harness-outputs-", dir=self._scratch) as scratch:
-                for chunk in raw_chunks(inputs, Path(scratch)):
+                for chunk in raw_chunks(inputs, Path(scratch), CHUNK_BYTES):
                     with_inputs = self._put_chunk(files, chunk)
                     process, result = self._one(request, cpus, with_inputs, plugin, cancel)
                     if result.status is not Status.DONE:

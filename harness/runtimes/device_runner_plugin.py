@@ -44,7 +44,11 @@ def plugin_for(backend: Backend, facts: DeviceFacts) -> Plugin | str:
     row = find(backend, TFLITE)
     if isinstance(row, str):
         return row
-    problem = option_problem(row, backend) or device_problem(row, facts)
+    # benchmark_model cannot write every option of an own delegate; the runner can.
+    unnamed = f"the {row.kind} backend needs the option {row.folder_option} (a path on this host)"
+    named = bool(dict(backend.options).get(row.folder_option))
+    problem = (None if named else unnamed) if row.own_options else option_problem(row, backend)
+    problem = problem or device_problem(row, facts)
     found = problem or delegate_files(row, backend, facts)
     if isinstance(found, str):
         return found

@@ -12,6 +12,7 @@ import numpy as np
 from harness.devices.base import Observed, ProcessResult
 from harness.domain import Backend, Coverage, Evidence, InvocationRequest, InvocationResult, Purpose, Status
 from harness.errors import ParseError
+from harness.runtimes.delegate_lines import CPU_DELEGATES
 from harness.runtimes.delegate_log import read_delegates
 from harness.runtimes.device_runner_plugin import delegate_flag
 from harness.runtimes.litert_protocol import delegate_name, interpret, last_lines, parse_lines
@@ -198,8 +199,12 @@ def _coverage(told: Coverage | None, backend: Backend, log: str) -> Coverage | N
     """The runner's coverage, or the counts in the runtime's log where the API gives none."""
     if told is not None and told.delegated_nodes is not None:
         return told
-    name = "cpu" if backend.kind == "cpu" else backend.kind
-    use = read_delegates(read_log(log.encode())).use(name)
+    report = read_delegates(read_log(log.encode()))
+    use = report.use(backend.kind)
+    if use is None and delegate_flag(backend) == "external":
+        # A plugin goes by its own name in the log; with one accelerator there is no doubt which it is.
+        plugins = [each for each in report.uses if each.name not in CPU_DELEGATES]
+        use = plugins[0] if len(plugins) == 1 else None
     if use is None or use.delegated_nodes is None or use.total_nodes is None:
         return told
     return Coverage(use.label or use.name, use.delegated_nodes, use.total_nodes, use.partitions)

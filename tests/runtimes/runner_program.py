@@ -57,7 +57,8 @@ def shared_library(source: str, *flags: str) -> Path:
     """A stand-in compiled from a .c file beside this one."""
     path = _scratch() / f"lib{Path(source).stem}{abs(hash(flags))}.so"
     subprocess.run(
-        [need_compiler(), "-shared", "-fPIC", "-Wall", "-Werror", *flags, "-o", str(path), str(HERE / source)], check=True
+        [need_compiler(), "-shared", "-fPIC", "-Wall", "-Werror", *flags, "-o", str(path), str(HERE / source)],
+        check=True,
     )
     return path
 
