@@ -12,6 +12,7 @@
 # Runs under mksh with toybox (Android 8 and later), busybox sh and dash. No here-documents and no temporary files: an
 # unprivileged shell may have nowhere to put them. HARNESS_FACTS_ROOT is put before every path of the system, for tests.
 set -u -f
+unalias -a # mksh has a nohup of its own that is none
 root=${HARNESS_FACTS_ROOT:-}
 newline='
 '
@@ -73,7 +74,7 @@ picked() { # KEY PATH PREFIX...: the lines of a file that begin with one of the 
 }
 
 # timeout SECONDS COMMAND... kills it with SIGKILL, where that can be done at all.
-if have timeout && timeout -s KILL 5 true 2>/dev/null; then
+if have timeout && timeout -s KILL 5 cat /dev/null 2>/dev/null; then
   bounded() { timeout -s KILL "$@"; }
 elif have sleep; then
   bounded() {
@@ -82,16 +83,14 @@ elif have sleep; then
     "$@" &
     child=$!
     (
-      trap 'kill "$nap"; exit' TERM
-      sleep "$limit" &
-      nap=$!
-      wait "$nap"
+      sleep "$limit"
       kill -9 "$child"
     ) >/dev/null 2>&1 &
     guard=$!
     wait "$child"
     code=$?
-    kill "$guard" 2>/dev/null
+    # Not to be caught: a shell that is told to end just before it waits may wait all the same. Its sleep ends by itself.
+    kill -9 "$guard" 2>/dev/null
     return "$code"
   }
 else

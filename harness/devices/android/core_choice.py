@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from harness.devices.android.facts import PhoneCore, PhoneFacts
 from harness.devices.cpus import choose, is_homogeneous, rank
 from harness.domain import Core
+from harness.errors import UsageError
 
 
 @dataclass(frozen=True)
@@ -38,6 +39,14 @@ def choose_cores(facts: PhoneFacts, cores: str | tuple[int, ...], threads: int =
         isolated = [str(core.index) for core in usable if core.isolated and core.index in chosen]
         return CoreChoice(chosen, (f"core {', '.join(isolated)} is isolated from the scheduler",) if isolated else ())
     return CoreChoice(chosen, (*doubts, *_doubts(facts, cores, sized)))
+
+
+def doubts(facts: PhoneFacts) -> tuple[str, ...]:
+    """What may be wrong with ``cores: big`` on this phone; nothing when the choice is certain."""
+    try:
+        return choose_cores(facts, "big").notes
+    except UsageError:
+        return ("the phone does not tell which cores are online",)
 
 
 def usable_cores(facts: PhoneFacts, isolated: bool = False) -> tuple[PhoneCore, ...]:

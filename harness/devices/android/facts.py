@@ -183,7 +183,9 @@ class PhoneFacts:
         return tuple((name, text) for name, text in named.items() if text)
 
     def _notes(self) -> tuple[str, ...]:
-        notes = []
+        from harness.devices.android.core_choice import doubts  # late: it stands on this module
+
+        notes = list(doubts(self))
         offline = [str(core.index) for core in self.cores if not core.online]
         isolated = [str(core.index) for core in self.cores if core.isolated]
         limited = [str(core.index) for core in self.cores if is_limited(core)]
@@ -193,8 +195,6 @@ class PhoneFacts:
             notes.append(f"cores {', '.join(isolated)} are isolated from the scheduler")
         if limited:
             notes.append(f"cores {', '.join(limited)} are held below their highest clock now")
-        if not self.cores:
-            notes.append("the phone does not tell its cores")
         if self.battery and self.battery.faked:
             notes.append("the battery's state is faked by a tool")
         return tuple(notes)

@@ -72,7 +72,7 @@ def parse_facts(output: bytes | str) -> PhoneFacts:
 
 def _identity(points: _Points) -> PhoneFacts:
     def text(point: str) -> str | None:
-        return points.text(point, "properties", _PROPERTIES[point])
+        return points.read(point, "properties", _PROPERTIES[point], values.one_line)
 
     return PhoneFacts(
         manufacturer=text("manufacturer"),

@@ -18,6 +18,11 @@ def whole(text: str) -> int | None:
     return int(text) if re.fullmatch(r"-?\d{1,12}", text, re.ASCII) else None
 
 
+def one_line(text: str) -> str | None:
+    """A name: printable, its blanks and line ends as single blanks."""
+    return " ".join("".join(letter if letter.isprintable() else " " for letter in text).split()) or None
+
+
 def flag(text: str) -> bool | None:
     """A property of 1 or 0."""
     return {"1": True, "0": False}.get(text)
