@@ -15,6 +15,7 @@ COMMANDS = {
     "prepare": ("harness.cli.prepare", "prepare_command", "Build and check the variants of a model."),
     "plan": ("harness.cli.plan", "plan", "The expanded cases of a sweep, without touching a device."),
     "run": ("harness.cli.run", "run", "Run a sweep, live; writes reports/<run>/."),
+    "restore": ("harness.cli.restore", "restore", "Put back what a crash left changed on phones."),
     "report": ("harness.cli.report", "report", "Write the reports of a run again from the store."),
     "inspect": ("harness.cli.inspect", "inspect_command", "Tensors, operators and quantization of a .tflite file."),
     "parse-log": ("harness.cli.parse_log", "parse_log_command", "What a runtime's log says; the parser alone."),

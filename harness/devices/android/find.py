@@ -83,16 +83,20 @@ def distinct(attached: Iterable[Attached], identities: Mapping[Attached, Identit
     return Found(_told_apart(phones), refused, silent)
 
 
+def over_network(serial: str) -> bool:
+    """Whether adb reaches the phone that it lists so through the network: ``host:port``, or wireless debugging."""
+    return _NETWORK.fullmatch(serial) is not None
+
+
 def _key(line: Attached, identity: Identity) -> tuple[str, ...]:
-    if identity.boot_id and (identity.serial or _NETWORK.fullmatch(line.serial) is None):
+    if identity.boot_id and (identity.serial or not over_network(line.serial)):
         return (identity.serial or line.serial, identity.boot_id)
     return (line.serial, str(line.transport_id))
 
 
 def _preference(line: Attached) -> tuple[bool, bool, str, int]:
     """USB before an emulator's own line before the network."""
-    network = _NETWORK.fullmatch(line.serial) is not None
-    return (network, line.serial.startswith("emulator-"), line.serial, line.transport_id or 0)
+    return (over_network(line.serial), line.serial.startswith("emulator-"), line.serial, line.transport_id or 0)
 
 
 def _phone(listed: list[Attached], identities: Mapping[Attached, Identity]) -> Phone:

@@ -26,6 +26,8 @@ from harness.devices.android.wishes import Abilities, Wish, Wishes, wants_clocks
 from harness.domain import DeviceSettings
 from harness.errors import DeviceError, ParseError, StorageFullError
 
+SETTLE_S = 0.2
+
 
 @dataclass(frozen=True)
 class Applied:
@@ -172,21 +174,41 @@ def _entry(phone: Phone, look: Look, changes: tuple[Change, ...], host: str) -> 
 
 def _write(phone: Phone, entry: Entry, due: Sequence[Wish], sleep: Callable[[float], None]) -> dict[str, Answer]:
     """Leave the marker, write, read back; what did not take although it was accepted is written again."""
-    answers = run_batch(phone.shell, [marker_command(entry), *_commands(due)], root=phone.root)
+    answers = _write_once(phone, [marker_command(entry)], due, sleep)
     for _ in range(TRIES - 1):
         again = [wish for wish in due if _accepted(wish, answers) and not _holds(wish, answers)]
         if not again:
             break
         sleep(PAUSE_S)
-        answers |= run_batch(phone.shell, _commands(again), root=phone.root)
+        answers |= _write_once(phone, [], again, sleep)
+    return answers
+
+
+def _write_once(
+    phone: Phone, first: list[Command], wishes: Iterable[Wish], sleep: Callable[[float], None]
+) -> dict[str, Answer]:
+    """Clocks are read again a little later: power and thermal services of some phones put their own value back."""
+    todo = list(wishes)
+    answers = run_batch(phone.shell, [*first, *_commands(todo)], root=phone.root)
+    clocks = [wish for wish in todo if wish.knob.setting in ("governor", "clock_khz") and _accepted(wish, answers)]
+    if clocks:
+        sleep(SETTLE_S)
+        answers |= run_batch(phone.shell, _readings(clocks), root=phone.root)
     return answers
 
 
 def _commands(wishes: Iterable[Wish]) -> list[Command]:
     commands: list[Command] = []
     for wish in wishes:
-        one = wish.knob
-        commands += [Command(f"set:{one.key}", one.write(wish.value), root=one.root), *read_commands([one])]
+        commands.append(Command(f"set:{wish.knob.key}", wish.knob.write(wish.value), root=wish.knob.root))
+        commands += _readings([wish])
+    return commands
+
+
+def _readings(wishes: Iterable[Wish]) -> list[Command]:
+    commands: list[Command] = []
+    for one in (wish.knob for wish in wishes):
+        commands += read_commands([one])
         if one.setting == "clock_khz":
             commands.append(Command(f"run:{one.key}", running_clock(one.key.partition(":")[2]), root=True))
     return commands
@@ -275,4 +297,5 @@ def _why(wish: Wish, seen: str, answers: dict[str, Answer]) -> str:
     running_khz = _runs_at(wish, answers)
     if running_khz is not None:
         return f"set to {wish.value.split()[0]}, the core runs at {running_khz}"
-    return f"written as {wish.value}, it is {seen}"
+    again = ", for something on the phone puts it back" if wish.knob.root else ""
+    return f"written as {wish.value}, it is {seen}{again}"

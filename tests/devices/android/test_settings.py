@@ -30,6 +30,7 @@ EVERYTHING = DeviceSettings(
     brightness=40,
 )
 NOTHING = DeviceSettings(stay_awake=None)
+LITTLE = replace(NOTHING, brightness=40, governor="performance")
 SOME = replace(NOTHING, brightness=40, governor="performance", fixed_performance_mode=True)
 SU: Root = ("su", "-c")
 
@@ -295,6 +296,19 @@ def test_a_core_that_does_not_follow_its_bounds(phone: FakePhone, journal: Journ
     assert applied.not_made == ("clock:policy4: set to 2841600, the core runs at 1500000",)
 
 
+def test_a_service_that_puts_the_governor_back(phone: FakePhone, journal: Journal) -> None:
+    """It holds for a moment, which is not enough."""
+
+    def service(seconds: float) -> None:
+        phone.write(f"{CPUFREQ}/policy4/scaling_governor", "schedutil")
+
+    applied = make(phone.shell(), replace(NOTHING, governor="performance"), journal, sleep=service)
+    assert applied.changed == ()
+    assert applied.not_made == (
+        "governor:policy4: written as performance, it is schedutil, for something on the phone puts it back",
+    )
+
+
 def test_hostile_names_of_policies_and_governors_stay_out_of_the_shell(phone: FakePhone, journal: Journal) -> None:
     phone.write(f"{CPUFREQ}/policy4;touch pwned/scaling_governor", "schedutil")
     phone.write(f"{CPUFREQ}/policy4/scaling_available_governors", "")
@@ -367,9 +381,12 @@ def recovered(phone: FakePhone, journal: Journal) -> dict[str, str]:
 ALL_THE_TIME = pytest.param(EVERYTHING, marks=pytest.mark.slow, id="everything")
 
 
-@pytest.mark.parametrize("settings", [SOME, ALL_THE_TIME])
-@pytest.mark.parametrize("error", [KeyboardInterrupt, DeviceOfflineError])
-@pytest.mark.parametrize("done", [False, True], ids=["before", "after"])
+@pytest.mark.parametrize("settings", [pytest.param(SOME, id="some"), ALL_THE_TIME])
+@pytest.mark.parametrize(
+    ("done", "error"),
+    [(False, KeyboardInterrupt), (True, DeviceOfflineError)],
+    ids=["interrupted-before", "lost-after"],
+)
 def test_a_loss_at_any_call_leaves_a_journal_that_restores_everything(
     phone: FakePhone, journal: Journal, done: bool, error: type[BaseException], settings: DeviceSettings
 ) -> None:
@@ -385,7 +402,7 @@ def test_a_loss_at_any_call_leaves_a_journal_that_restores_everything(
         assert recovered(phone, journal) == before, f"lost at call {at}"
 
 
-@pytest.mark.parametrize("settings", [SOME, ALL_THE_TIME])
+@pytest.mark.parametrize("settings", [pytest.param(LITTLE, id="little"), ALL_THE_TIME])
 def test_a_death_inside_a_script_leaves_a_journal_that_restores_everything(
     phone: FakePhone, journal: Journal, settings: DeviceSettings
 ) -> None:
