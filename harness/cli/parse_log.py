@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from harness.runtimes.timing_blocks import Block
 
 RUNTIMES = ("benchmark_model",)
-MAX_BYTES = 64 << 20
+MAX_BYTES = 16 << 20
 _COLUMNS = ("count", "min_us", "p5_us", "median_us", "avg_us", "p95_us", "max_us", "std_us")
 _OPERATORS_SHOWN = 10
 

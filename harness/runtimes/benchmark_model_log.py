@@ -23,7 +23,7 @@ from harness.runtimes.log_lines import NUMBER, Line, LogText, number, read_log
 from harness.runtimes.timing_blocks import NO_BLOCK, Block, Blocks, read_blocks
 
 _UNCONSUMED = re.compile(r"(?:Unconsumed cmdline flags|unrecognized commandline flag):?\s*(\S.*)")
-_NEXT_FLAG = re.compile(r"\s+(?=-)")
+_NEXT_FLAG = re.compile(r"(?<!\s)\s+(?=-)")
 _DEBUG_BUILD = "Duplicate flags: num_threads"
 _MEMORY = re.compile(
     rf"(?:Memory footprint delta from the start of the tool|Peak memory footprint) \(MB\): init=({NUMBER})"

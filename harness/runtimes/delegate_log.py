@@ -32,6 +32,7 @@ _FLAGS = (
     (r"--use_xnnpack=(?:true|1)\b|^Use xnnpack ?: \[1\]", "XNNPACK"),
 )
 _ASKED = tuple((re.compile(pattern, re.MULTILINE), name) for pattern, name in _FLAGS)
+_TITLE_WORDS, _SPLIT_WORDS = "operations are not supported by GPU delegate", "operations will run on the GPU"
 _UNSUPPORTED_TITLE = re.compile(r"(?:Following|Next) operations are not supported by GPU delegate:")
 _UNSUPPORTED = re.compile(r"[A-Z][A-Z0-9_]{1,60}: .{1,300}|[A-Z][A-Z0-9_]{2,60}")
 _APIS = (("OpenCL", "Initialized OpenCL-based API"), ("OpenGL", "Initialized OpenGL-based API"))
@@ -120,7 +121,7 @@ def read_delegates(log: LogText, unconsumed: Iterable[str] = ()) -> DelegateRepo
         uses=tuple(_use(name, one) for name, one in found.items()),
         asked=asked,
         api=next((api for api, mark in reversed(_APIS) if mark in text), ""),
-        unsupported=_unsupported(log.lines) if "not supported by GPU delegate" in text else (),
+        unsupported=_unsupported(log.lines) if _SPLIT_WORDS in text or _TITLE_WORDS in text else (),
         nnapi_accelerators=accelerators,
         reference_nnapi=reference,
     )
@@ -218,14 +219,17 @@ def _by_counts(found: Found, nodes: int | None, total: int | None) -> str:
 
 
 def _unsupported(lines: tuple[Line, ...]) -> tuple[str, ...]:
-    """The refusals between the title and the sentence with the split, or up to the first other message."""
+    """The refusals that follow the title, or without one stand directly before the sentence with the split."""
     reasons: dict[str, None] = {}
-    inside = False
+    pending: list[str] = []
+    titled = False
     for line in lines:
         if _UNSUPPORTED_TITLE.search(line.text):
-            inside = True
-        elif inside and _UNSUPPORTED.fullmatch(line.text) and len(reasons) < _REASONS_AT_MOST:
-            reasons[line.text] = None
+            titled, pending = True, []
+        elif _UNSUPPORTED.fullmatch(line.text):
+            pending.append(line.text)
         else:
-            inside = False
-    return tuple(reasons)
+            reasons |= dict.fromkeys(pending if titled or _SPLIT_WORDS in line.text else ())
+            titled, pending = False, []
+    reasons |= dict.fromkeys(pending if titled else ())
+    return tuple(reasons)[:_REASONS_AT_MOST]

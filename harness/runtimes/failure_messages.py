@@ -104,8 +104,11 @@ FATAL = (
     _M("Benchmarking failed.", _K.FAILED, weak=True),
 )
 FATAL_PATTERNS = (
-    (re.compile(r"Node number \d+ \(\w*Delegate\w*\) failed to (?:prepare|invoke)", re.ASCII), _K.DELEGATE_APPLY),
-    (re.compile(r"Node number \d+ \(.{1,80}\) failed to (?:prepare|invoke)", re.ASCII), _K.OP_FAILED),
+    (
+        re.compile(r"Node number \d{1,9} \(\w{0,60}Delegate\w{0,60}\) failed to (?:prepare|invoke)", re.ASCII),
+        _K.DELEGATE_APPLY,
+    ),
+    (re.compile(r"Node number \d{1,9} \(.{1,80}\) failed to (?:prepare|invoke)", re.ASCII), _K.OP_FAILED),
     (re.compile(r"device create[^\n]{0,80}\b(?:14001|4000)\b", re.ASCII), _K.DELEGATE_CREATION),
     (re.compile(r"Failed to apply .{1,60} delegate"), _K.DELEGATE_APPLY),
     (re.compile(r"usage: \S*benchmark"), _K.USAGE),

@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 import re
 from dataclasses import dataclass
+from functools import cached_property
 from typing import NamedTuple
 
 # Whole numbers only, never the end of a longer one; more digits than a log can mean match nothing.
@@ -17,6 +18,7 @@ INTEGER = _NOT_INSIDE + r"[0-9]{1,18}(?![0-9.])"
 NUMBER = _NOT_INSIDE + r"[-+]?(?:[0-9]{1,40}(?:\.[0-9]{0,40})?|\.[0-9]{1,40})(?:[eE][-+]?[0-9]{1,3})?(?![0-9.])"
 ERROR_LEVELS = ("ERROR", "FATAL")
 
+_LINE_AT_MOST = 10_000  # no message is longer, and the work on a line grows with its length
 _BREAKS = re.compile(r"[\r\n]+")
 _LEVELS = "INFO|WARN|WARNING|ERROR|FATAL|VERBOSE"
 # Two streams in one file: a message that begins in the middle of another's line. A name in capitals is no such place.
@@ -52,7 +54,7 @@ class LogText:
     command: str = ""
     exit_code: int | None = None
 
-    @property
+    @cached_property
     def text(self) -> str:
         """All messages, one a line."""
         return "\n".join(line.text for line in self.lines)
@@ -98,7 +100,11 @@ def _raw_lines(text: str) -> list[tuple[str, bool]]:
     """Lines that are not blank, and whether each was ended."""
     parts = _BREAKS.split(text)
     last = len(parts) - 1
-    return [(stripped, index < last) for index, part in enumerate(parts) if (stripped := part.strip())]
+    return [
+        (stripped[:_LINE_AT_MOST], index < last and len(stripped) <= _LINE_AT_MOST)
+        for index, part in enumerate(parts)
+        if (stripped := part.strip())
+    ]
 
 
 def _messages(raw: str, whole: bool) -> list[Line]:

@@ -16,7 +16,7 @@ from harness.runtimes.log_lines import decode, number
 from harness.units import ms_to_us
 
 BUILT_IN = "built-in"
-_TITLE = re.compile(r"={4,} *([^=]+?) *={4,}")
+_TITLE = re.compile(r"(?<!=)={4,} {0,4}([^=]{1,80}?) {0,4}={4,}")
 _RUN_ORDER = "Run Order"
 _INITIALIZATION, _REGULAR = "Profiling Info for Benchmark Initialization", "Operator-wise Profiling Info for Regular"
 _SUBGRAPH = re.compile(r"Subgraph \(index: [0-9]+")

@@ -1,10 +1,13 @@
 import json
+import time
 from pathlib import Path
 
 import pytest
 
 from harness.domain import Status
+from harness.runtimes.benchmark_model_help import parse_help
 from harness.runtimes.benchmark_model_log import BenchmarkLog, parse_log, to_json, to_tool_timing
+from harness.runtimes.op_profile import parse_op_profile
 from tests.runtimes.logs import (
     HEAD,
     LOGS,
@@ -322,7 +325,7 @@ def told(parsed: BenchmarkLog) -> dict[str, object]:
 def test_a_log_that_is_cut_off_tells_the_same_or_nothing(path: Path) -> None:
     data = path.read_bytes()
     whole = told(parse_log(data))
-    for size in range(0, len(data), 7 if len(data) > 3000 else 1):
+    for size in range(0, len(data), 97 if len(data) > 3000 else 1):
         cut = told(parse_log(data[:size]))
         wrong = {name: value for name, value in cut.items() if value is not None and value != whole[name]}
         assert not wrong, f"cut to {size} bytes"
@@ -372,6 +375,31 @@ def test_flags_that_the_binary_does_not_know() -> None:
     assert parsed.failure.sentence == "unknown flag: --use_gpu=true, --num_threads 4, --x=a b"
     old = parse_log(log("WARNING: unrecognized commandline flag: --use_gpu=true"))
     assert old.unconsumed_flags == ("--use_gpu=true",)
+
+
+@pytest.mark.timeout(20)
+@pytest.mark.parametrize(
+    "line",
+    [
+        "=" * 10**6,
+        "====" + " " * 10**6,
+        "WARN: Unconsumed cmdline flags: x" + " " * 10**6 + "x",
+        "Node number 1 (" + "Delegate" * 10**5,
+        "count=" * 10**5,
+        "x: " * 10**5 + "nodes delegated out of",
+        "INFO: " * 10**5,
+        "--a=" + "x" * 10**6,
+        "Following operations are not supported by GPU delegate:\n" + "AB: c\n" * 10**5,
+    ],
+    ids=range(9),
+)
+def test_long_lines_take_no_longer_than_their_length(line: str) -> None:
+    data = f"{HEAD}{line}\n{RUN}".encode()
+    begin = time.process_time()
+    assert parse_log(data).inference.median_us == 115350
+    parse_op_profile(data)
+    parse_help(data)
+    assert time.process_time() - begin < 5
 
 
 def test_the_csv_of_a_profile_is_no_log() -> None:

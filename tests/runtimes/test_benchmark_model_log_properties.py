@@ -13,15 +13,16 @@ from tests.runtimes.logs import LOGS, RECORDED, RUN, log, numbers_in
 SOURCES = [path.read_bytes() for path in [*LOGS, RECORDED / "amd64_opprof.csv"]]
 SOURCES.append(
     log(
-        "VERBOSE: Replacing 20 out of 31 node(s) with delegate (TfLiteGpuDelegateV2) node, yielding 5 partitions for subgraph 0.",
+        "Replacing 20 out of 31 node(s) with delegate (TfLiteGpuDelegateV2) node, yielding 5 partitions.",
         "ERROR: Following operations are not supported by GPU delegate:\nADD: no.\n"
         "46 operations will run on the GPU, and the remaining 4 operations will run on the CPU.",
-        "Explicitly applied GPU delegate, and the model graph will be partially executed by the delegate w/ 3 delegate kernels.",
+        "Explicitly applied GPU delegate, and the model graph will be partially executed by the delegate w/ 3 delegate "
+        "kernels.",
         "TfLiteQnnDelegate delegate: 7 nodes delegated out of 31 nodes with 2 partitions.",
         flags="--use_gpu=true --external_delegate_path=x.so",
     )
 )
-quick = settings(max_examples=400, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+quick = settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
 
 @st.composite
@@ -53,8 +54,6 @@ def numbers_of(value: object) -> list[float]:
     if isinstance(value, list):
         return [number for item in value for number in numbers_of(item)]
     return [] if isinstance(value, bool) or not isinstance(value, (int, float)) else [float(value)]
-
-
 
 
 @quick

@@ -5,7 +5,10 @@ from harness.runtimes.benchmark_model_log import BenchmarkLog, parse_log, to_cov
 from tests.runtimes.logs import log, recorded
 
 FULL = "Explicitly applied {} delegate, and the model graph will be completely executed by the delegate."
-PARTIAL = "Explicitly applied {} delegate, and the model graph will be partially executed by the delegate w/ {} delegate kernels."
+PARTIAL = (
+    "Explicitly applied {} delegate, and the model graph will be partially executed by the delegate w/ {} delegate "
+    "kernels."
+)
 NONE = "Though {} delegate is explicitly applied, the model graph will not be executed by the delegate."
 
 
@@ -142,6 +145,16 @@ def test_a_split_of_the_gpu_delegate_gives_counts_and_reasons() -> None:
         "TRANSPOSE: Permutation for transpose is invalid.",
     )
     assert parsed.delegates.api == "OpenCL"
+
+
+def test_refused_operators_without_a_title_stand_before_the_split() -> None:
+    lines = [
+        "E tflite  : GATHER: Only support 1D indices",
+        "E tflite  : 320 operations will run on the GPU, and the remaining 1",
+    ]
+    parsed = parse_log(log("MODEL: not one of them", "x", *lines, flags="--use_gpu=true"))
+    assert parsed.delegates.unsupported == ("GATHER: Only support 1D indices",)
+    assert to_coverage(parsed, "gpu") == Coverage("GPU", 320, 321)
 
 
 def test_a_gpu_that_fell_from_opencl_to_opengl() -> None:

@@ -58,41 +58,67 @@ TAIL = "ERROR: Benchmarking failed."
         ),
         (["ERROR: Model provided has model identifier 'abcd', should be 'TFL3'"], K.NOT_A_MODEL, Status.FAILED),
         (
-            ["ERROR: Didn't find op for builtin opcode 'FULLY_CONNECTED' version '12'. An older version", "ERROR: Registration failed."],
+            [
+                "ERROR: Didn't find op for builtin opcode 'CONV_2D' version '12'. An older",
+                "ERROR: Registration failed.",
+            ],
             K.OP_TOO_NEW,
             Status.UNSUPPORTED,
         ),
-        (["ERROR: Op builtin_code out of range: 150. Are you using old TFLite binary"], K.OP_TOO_NEW, Status.UNSUPPORTED),
+        (["ERROR: Op builtin_code out of range: 150. Are you using old"], K.OP_TOO_NEW, Status.UNSUPPORTED),
         (
             ["ERROR: Encountered unresolved custom op: Sinh.", "ERROR: Node number 0 (Sinh) failed to prepare."],
             K.CUSTOM_OP,
             Status.UNSUPPORTED,
         ),
         (
-            ["ERROR: Select TensorFlow op(s), included in the given model, is(are) not supported by this interpreter."],
+            ["ERROR: Select TensorFlow op(s), included in the given model, is(are) not supported"],
             K.FLEX_OP,
             Status.UNSUPPORTED,
         ),
-        (["ERROR: Node number 57 (BATCH_MATMUL) failed to prepare.", "ERROR: Failed to allocate tensors!"], K.OP_FAILED, Status.FAILED),
+        (
+            ["ERROR: Node number 57 (BATCH_MATMUL) failed to prepare.", "ERROR: Failed to allocate tensors!"],
+            K.OP_FAILED,
+            Status.FAILED,
+        ),
         (["ERROR: Node number 3 (CONV_2D) failed to invoke."] * 50, K.OP_FAILED, Status.FAILED),
         (
-            ["ERROR: NN API returned error ANEURALNETWORKS_OP_FAILED at line 3779 while completing NNAPI compilation.",
-             "ERROR: Node number 248 (TfLiteNnapiDelegate) failed to prepare.", "Failed to apply NNAPI delegate."],
+            [
+                "ERROR: NN API returned error ANEURALNETWORKS_OP_FAILED at line 3779 while completing.",
+                "ERROR: Node number 248 (TfLiteNnapiDelegate) failed to prepare.",
+                "Failed to apply NNAPI delegate.",
+            ],
             K.DELEGATE_APPLY,
             Status.FAILED,
         ),
         (["ERROR: Node number 9 (TfLiteGpuDelegateV2) failed to prepare."], K.DELEGATE_APPLY, Status.FAILED),
-        (["ERROR: hexagon_nn_config failed. Error: -1", "ERROR: Failed to apply Hexagon delegate."], K.DELEGATE_APPLY, Status.FAILED),
+        (
+            ["ERROR: hexagon_nn_config failed. Error: -1", "ERROR: Failed to apply Hexagon delegate."],
+            K.DELEGATE_APPLY,
+            Status.FAILED,
+        ),
         (["ERROR: Disallowed CPU fallback detected."], K.FULL_DELEGATION, Status.UNSUPPORTED),
         (["ERROR: Input tensor #0 should have 4 dimensions!"], K.BAD_INPUT, Status.FAILED),
-        (["ERROR: Failed to parse flag 'num_threads' against argv '--num_threads=abc'", "ERROR: usage: ./benchmark_model <flags>"],
-         K.BAD_FLAG, Status.FAILED),
+        (
+            [
+                "ERROR: Failed to parse flag 'num_threads' against argv '--num_threads=abc'",
+                "ERROR: usage: ./benchmark_model <flags>",
+            ],
+            K.BAD_FLAG,
+            Status.FAILED,
+        ),
         (["ERROR: Something never seen before"], K.FAILED, Status.FAILED),
-        (["<E> DspTransport.openSession qnn_open failed, 0x80000406", "<E> Unable to load Skel Library. transportStatus: 9"],
-         K.DELEGATE_CREATION, Status.FAILED),
+        (
+            [
+                "<E> DspTransport.openSession qnn_open failed, 0x80000406",
+                "<E> Unable to load Skel Library. transportStatus: 9",
+            ],
+            K.DELEGATE_CREATION,
+            Status.FAILED,
+        ),
         (["<E> device create failed 14001"], K.DELEGATE_CREATION, Status.FAILED),
     ],
-)  # fmt: skip
+)
 def test_causes_of_exit_1(lines: list[str], kind: FailureKind, status: Status) -> None:
     parsed = parse_log(log(*lines, TAIL, code=1, run=""))
     assert failure(parsed).kind is kind
@@ -117,7 +143,7 @@ def test_old_builds_without_levels_have_errors_too() -> None:
         ("--use_nnapi=true", "Couldn't load NNAPI support library from path: x.so", K.DELEGATE_CREATION),
         (
             "--use_hexagon=true",
-            "WARN: Could not create Hexagon delegate: platform may not support delegate or required libraries are missing",
+            "WARN: Could not create Hexagon delegate: platform may not support delegate or required libraries are …",
             K.DELEGATE_CREATION,
         ),
         ("--use_hexagon=true", "INFO: Hexagon Delegate is not supported.", K.DELEGATE_UNSUPPORTED),
@@ -182,13 +208,22 @@ LOOP = f"{HEAD}{WARMUP_TITLE}\n"
         (LOOP, None, "killed mid run: the log ends while the model runs", Status.CRASHED),
         (f"{LOOP}Segmentation fault (core dumped)\n", None, "crashed by signal 11 (SIGSEGV)", Status.CRASHED),
         (f"{LOOP}Killed \n", None, "killed by signal 9 (SIGKILL): most likely out of memory", Status.OOM),
-        (f"{LOOP}[1] + Terminated  ./benchmark_model\n", None, "timeout by signal 15 (SIGTERM): stopped at a deadline", Status.TIMEOUT),
+        (
+            f"{LOOP}[1] + Terminated  ./benchmark_model\n",
+            None,
+            "timeout by signal 15 (SIGTERM): stopped at a deadline",
+            Status.TIMEOUT,
+        ),
         (f"{HEAD}{TITLE}\n", 0, "no measurement: exit status 0", Status.FAILED),
         ("hello\n", None, "no measurement", Status.FAILED),
-        (f"{HEAD}FATAL: The size of F is 3 bytes. It should be 602112 bytes.\n", 134,
-         "wrong input: The size of F is 3 bytes. It should be 602112 bytes.; crashed by signal 6 (SIGABRT)", Status.CRASHED),
+        (
+            f"{HEAD}FATAL: The size of F is 3 bytes. It should be 602112 bytes.\n",
+            134,
+            "wrong input: The size of F is 3 bytes. It should be 602112 bytes.; crashed by signal 6 (SIGABRT)",
+            Status.CRASHED,
+        ),
     ],
-)  # fmt: skip
+)
 def test_how_a_process_ended(text: str, code: int | None, sentence: str, status: Status) -> None:
     parsed = parse_log(text.encode(), exit_code=code)
     assert failure(parsed).sentence == sentence

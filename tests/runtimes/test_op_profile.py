@@ -75,7 +75,7 @@ def test_inner_operators_stand_for_their_delegate_and_its_rest() -> None:
 
 
 def test_inner_operators_without_a_row_of_their_delegate() -> None:
-    said = "Replacing 1 out of 1 node(s) with delegate (TfLiteXNNPackDelegate) node, yielding 1 partitions for subgraph 0.\n"
+    said = "Replacing 1 out of 1 node(s) with delegate (TfLiteXNNPackDelegate) node, yielding 1 partitions.\n"
     text = "\n".join(
         [
             RUN_ORDER,
