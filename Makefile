@@ -45,6 +45,7 @@ phone-tools:
 	  if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
 	    apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $$missing; \
 	  else echo "Tests that need them will be skipped, the virtual phone's among them: apt-get install$$missing"; fi; fi
+	@$(PYTHON) -m tests.phone.build || true
 
 # Debian keeps the part of Python that makes environments in a package of its own.
 $(VENV)/bin/python:

@@ -1,4 +1,7 @@
-"""The phone's files, built once for the machine and kept below the user's cache folder."""
+"""The phone's files, built once for the machine and kept below the user's cache folder.
+
+`python -m tests.phone.build` builds them ahead of the tests, whose time is limited; it needs no package of Python's.
+"""
 
 from __future__ import annotations
 
@@ -7,13 +10,17 @@ import hashlib
 import os
 import platform
 import shutil
+import sys
 import tempfile
+import time
+from collections.abc import Callable
 from pathlib import Path
 
 from tests.phone import rootfs, toybox
 from tests.phone.debian import SUITE, Archive, UnavailableError
 
 HERE = Path(__file__).parent
+UNUSED_S = 7 * 24 * 3600.0
 PACKAGES = ("adbd", "mksh", "toybox")
 _INPUTS = ("build.py", "debian.py", "rootfs.py", "toybox.py", "applets.txt", "commands/**/*", "native/*")
 
@@ -42,12 +49,21 @@ def phone_root() -> Path:
     """
     if platform.machine() != "x86_64":
         raise UnavailableError(f"the virtual phone is built on x86-64 machines, this is {platform.machine()}")
-    return kept(f"root-{key()}", _build)
+    root = kept(f"root-{key()}", _build)
+    os.utime(root)
+    _forget_unused(root.parent)
+    return root
 
 
-def kept(name: str, make: object) -> Path:
+def _forget_unused(cache: Path) -> None:
+    """Remove the phones of earlier versions that nothing used for a week."""
+    for old in cache.glob("root-*/"):
+        if time.time() - old.stat().st_mtime > UNUSED_S:
+            shutil.rmtree(old, ignore_errors=True)
+
+
+def kept(name: str, make: Callable[[Path], None]) -> Path:
     """`<cache>/<name>`, made by `make(folder)` at most once: others wait, and a crash leaves nothing that counts."""
-    assert callable(make)
     cache = cache_folder()
     done = cache / name
     if done.is_dir():
@@ -84,3 +100,17 @@ def _toybox(archive: Archive, work: Path) -> Path:
         toybox.build(archive, work / "toybox", target / "toybox")
 
     return kept(f"toybox-{SUITE}-{digest.hexdigest()[:16]}", compile_it) / "toybox"
+
+
+def main() -> int:
+    """Print where the files are, or why there are none; 1 then."""
+    try:
+        print(f"The virtual phone's files: {phone_root()}")
+    except UnavailableError as reason:
+        print(f"Tests on the virtual phone will be skipped: {reason}", file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,6 +1,8 @@
 """How the phone's files come to be: once, whole or not at all, with a reason where it cannot be."""
 
+import os
 import threading
+import time
 from pathlib import Path
 
 import pytest
@@ -38,6 +40,17 @@ def test_a_failed_build_leaves_nothing_that_counts(tmp_path: Path, monkeypatch: 
     with pytest.raises(UnavailableError, match="no network"):
         build.kept("thing", fail)
     assert [path.name for path in (tmp_path / "virtual-phone").iterdir()] == ["thing.lock"]
+
+
+def test_phones_of_earlier_versions_go_after_a_week(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    monkeypatch.setattr(build, "_build", lambda target: target.mkdir())
+    for name, age_days in (("root-old", 8), ("root-new", 6)):
+        folder = build.cache_folder() / name
+        folder.mkdir(parents=True)
+        os.utime(folder, (time.time() - age_days * 24 * 3600,) * 2)
+    root = build.phone_root()
+    assert sorted(build.cache_folder().glob("root-*/")) == sorted([root, build.cache_folder() / "root-new"])
 
 
 def test_the_key_follows_the_files_that_build_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
