@@ -79,11 +79,13 @@ watch_memory() {
     [ -n "$now" ] || break
     peak=$now
     count=$((count + 1))
-    if [ "$count" -eq "$next" ]; then # ever more rarely: the last one counts
-      next=$((next * 2))
+    if [ $((count % 4)) -eq 0 ]; then # the last one counts
       { while read -r key value _; do
         case $key in Pss:) pss=$value; break ;; esac
       done <"/proc/$pid/smaps_rollup"; } 2>/dev/null
+    fi
+    if [ "$count" -eq "$next" ]; then # ever more rarely: it costs another process
+      next=$((next * 2))
       gpu_memory
     fi
     sleep 0.05
@@ -112,10 +114,18 @@ end_program() {
   [ -z "$pid" ] || kill -KILL "-$pid" 2>/dev/null
 }
 
+# Not by TERM: a shell that has just been forked can lose it. Before it has a group it is ended itself.
+end_watchdog() {
+  [ -n "$dog" ] || return 0
+  kill -KILL "-$dog" 2>/dev/null || kill -KILL "$dog" 2>/dev/null
+  kill -KILL "-$dog" 2>/dev/null
+  wait "$dog" 2>/dev/null
+}
+
 # shellcheck disable=SC2317  # called by the trap
 leave() {
   end_program
-  kill "$dog" 2>/dev/null
+  end_watchdog
   rm -f "$runs/$tag"
   exit 129
 }
@@ -148,12 +158,8 @@ fi
 pid=$!
 exec 3<&-
 
-(
-  trap 'kill $! 2>/dev/null; exit 0' TERM
-  sleep "$limit" &
-  wait $!
-  kill -KILL "-$pid" "-$$"
-) </dev/null >/dev/null 2>&1 &
+# shellcheck disable=SC2016,SC2086
+$group sh -c 'sleep "$1"; kill -KILL "-$2" "-$3"' sh "$limit" "$pid" $$ >/dev/null 2>&1 &
 dog=$!
 
 start_of "$pid"
@@ -177,8 +183,7 @@ first_line /sys/devices/system/cpu/online
 online=$line
 end_program
 [ -z "$poller" ] || wait "$poller"
-kill "$dog" 2>/dev/null
-wait "$dog" 2>/dev/null
+end_watchdog
 rm -f "$runs/$tag"
 [ "$observe" = 1 ] && echo "
 $nonce uptime_after $uptime_after

@@ -7,14 +7,13 @@ cannot find the server's version unlike its own and restart it under somebody's 
 
 from __future__ import annotations
 
-import mmap
 import os
 import select
 import socket
 import stat
 import struct
-from collections.abc import Iterator
 from contextlib import suppress
+from io import FileIO
 from pathlib import Path
 
 from harness.devices.android.wire import Deadline, Wire
@@ -34,35 +33,33 @@ def send_file(wire: Wire, local: Path, remote: str, mode: int, deadline: Deadlin
         DeviceError: the phone refused the path; StorageFullError when its disk is full. It keeps no part of the file.
         InvocationTimeoutError: the deadline passed.
     """
-    with local.open("rb") as file:
-        size = os.fstat(file.fileno()).st_size
+    with local.open("rb", buffering=0) as file:
         wire.conn.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _SEND_BUFFER)
         wire.send_all(_request(b"SEND", remote, f",{stat.S_IFREG | mode}"))
-        refused = False
-        if size:
-            with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content, memoryview(content) as view:
-                refused = not _send_content(wire, view, deadline)
-        if not refused:
-            wire.send_all(_HEAD.pack(b"DONE", int(local.stat().st_mtime) & 0xFFFFFFFF))
+        if _send_content(wire, file, deadline):
+            wire.send_all(_HEAD.pack(b"DONE", int(os.fstat(file.fileno()).st_mtime) & 0xFFFFFFFF))
     _expect_okay(wire, remote)
 
 
-def _send_content(wire: Wire, view: memoryview, deadline: Deadline) -> bool:
+def _send_content(wire: Wire, file: FileIO, deadline: Deadline) -> bool:
     """Whether all of it was taken; False when the phone has an objection to be read."""
     wire.conn.setblocking(False)
     poller = select.poll()
     poller.register(wire.conn, select.POLLIN | select.POLLOUT)
-    for batch in _batches(view):
-        rest = batch
+    while batch := file.read(CHUNK * _BATCH):
+        rest = _framed(memoryview(batch))
         while rest:
-            timeout_s = deadline.slice_s()
-            events = poller.poll(timeout_s * 1000)
+            events = poller.poll(deadline.slice_s() * 1000)
             if any(event & ~select.POLLOUT for _, event in events):
-                _release(rest)
                 return False
             if events:
                 rest = _sent(wire, rest)
     return True
+
+
+def _framed(content: memoryview) -> list[memoryview]:
+    pieces = (content[at : at + CHUNK] for at in range(0, len(content), CHUNK))
+    return [part for piece in pieces for part in (memoryview(_HEAD.pack(b"DATA", len(piece))), piece)]
 
 
 def _sent(wire: Wire, parts: list[memoryview]) -> list[memoryview]:
@@ -76,20 +73,6 @@ def _sent(wire: Wire, parts: list[memoryview]) -> list[memoryview]:
             return [part[count:], *parts[index + 1 :]]
         count -= len(part)
     return []
-
-
-def _release(parts: list[memoryview]) -> None:
-    for part in parts:
-        part.release()
-
-
-def _batches(view: memoryview) -> Iterator[list[memoryview]]:
-    for start in range(0, len(view), CHUNK * _BATCH):
-        parts = []
-        for at in range(start, min(start + CHUNK * _BATCH, len(view)), CHUNK):
-            piece = view[at : at + CHUNK]
-            parts += [memoryview(_HEAD.pack(b"DATA", len(piece))), piece]
-        yield parts
 
 
 def receive_file(wire: Wire, remote: str, local: Path) -> None:

@@ -79,6 +79,11 @@ class FakeAdbServer:
                 link.sendall(answer)
                 if not request.startswith("host:transport"):
                     break
+            # Closing with something unread would reset the connection and throw away what was sent.
+            link.shutdown(socket.SHUT_WR)
+            link.settimeout(5)
+            while link.recv(65536):
+                pass
         link.close()
 
 

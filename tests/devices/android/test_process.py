@@ -240,7 +240,7 @@ def test_cpu_time_is_the_programs(here: LocalShell) -> None:
 
 
 def test_memory_is_the_programs_and_only_where_asked_for(here: LocalShell) -> None:
-    code = "import time\nx = b'1' * (80 << 20)\ntime.sleep(0.6)"
+    code = "import time\nx = b'1' * (80 << 20)\ntime.sleep(1.2)"
     _, _, seen = run(here, sys.executable, "-c", code, watch=Watch(memory=True))
     assert seen.peak_rss_kib is not None
     assert seen.pss_kib is not None
