@@ -40,11 +40,6 @@ SPOILT = [
         Verdict.UNVERIFIED,
         "pinned cores went offline in 3 of 8 invocations (core 7): they ran elsewhere",
     ),
-    (
-        {"telemetry_load": 0.023},
-        Verdict.NOISY,
-        "watching the phone took more than 1% of a core like the measured one in 3 of 8 invocations (up to 2.3%)",
-    ),
 ]
 
 
@@ -63,6 +58,17 @@ def test_a_trimmed_mean_tolerates_one_of_eight(fields: dict[str, Any], verdict: 
 @pytest.mark.parametrize(("fields", "verdict", "reason"), SPOILT)
 def test_another_device_is_not_judged_by_it(fields: dict[str, Any], verdict: Verdict, reason: str) -> None:
     assert judge(evidence_of(case(), spoil(timings(), 8, **fields))).verdict is Verdict.TRUSTED
+
+
+def test_the_cost_of_watching_counts_by_its_mean() -> None:
+    """A tick of 10 ms more or less in a short invocation is nothing."""
+    assert phone_findings(evidence_of(phone_case(), spoil(timings(), 3, telemetry_load=0.012))) != []
+    quantised = spoil(spoil(timings(), 8, telemetry_load=0.005), 4, telemetry_load=0.014)
+    assert phone_findings(evidence_of(phone_case(), quantised)) == []
+    judgement = judge(evidence_of(phone_case(), spoil(timings(), 8, telemetry_load=0.023)))
+    reason = "watching the phone took 2.3% of a core like the measured one (mean of 8 invocations, 1% is the most)"
+    assert (judgement.verdict, judgement.reasons) == (Verdict.NOISY, (reason,))
+    assert judge(evidence_of(case(), spoil(timings(), 8, telemetry_load=0.5))).verdict is Verdict.TRUSTED
 
 
 @pytest.mark.parametrize(
