@@ -16,8 +16,9 @@ struct any_options {
 
 enum { XNNPACK_SIGNED = 1, XNNPACK_UNSIGNED = 2 };
 
-/* From this release on XNNPACK's options have more than 16 bytes and a default other than zeros. */
-enum { WIDE_OPTIONS_MAJOR = 2, WIDE_OPTIONS_MINOR = 12 };
+/* From this release on XNNPACK's options surely have more than 16 bytes. Before it, whatever their size, everything
+ * behind the flags is zero by default. */
+enum { WIDE_OPTIONS_MAJOR = 2, WIDE_OPTIONS_MINOR = 14 };
 
 static bool is_at_least(const char *version, int major, int minor) {
   int found_major = 0, found_minor = 0;
@@ -25,7 +26,7 @@ static bool is_at_least(const char *version, int major, int minor) {
   return found_major > major || (found_major == major && found_minor >= minor);
 }
 
-/* num_threads and flags are the first two fields of every release. */
+/* num_threads is the first field of every release; in those before 2.14 flags follow it. */
 static void set_int(struct any_options *options, size_t offset, int32_t value) {
   memcpy(options->bytes + offset, &value, sizeof value);
 }

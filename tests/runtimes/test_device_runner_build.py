@@ -14,7 +14,7 @@ from harness.assets import folder
 from harness.errors import MissingDependencyError, StableError, UsageError
 from harness.runtimes.elf import machine_of
 from harness.runtimes.runner_build import PROGRAM, runner_for, target_for, toolchain_for
-from tests.runtimes.runner_program import litert_library, need_compiler
+from tests.runtimes.runner_program import litert_library, need_compiler, runner
 
 SOURCES = folder("device_scripts") / "runner"
 HERE = f"linux-{platform.machine()}"
@@ -90,19 +90,17 @@ def test_the_ndk_is_given_to_cmake(tmp_path: Path) -> None:
 
 
 def test_a_build_is_kept_by_content_and_compiler(tmp_path: Path) -> None:
-    need_compiler()
-    environ = {"PATH": os.environ["PATH"]}
-    first = runner_for(HERE, cache_dir=tmp_path, environ=environ)
+    first = runner()
     assert (first.name, os.access(first, os.X_OK)) == (PROGRAM, True)
-    stamp = first.stat().st_mtime_ns
-    assert runner_for(HERE, cache_dir=tmp_path, environ=environ) == first
-    assert first.stat().st_mtime_ns == stamp
     assert [path.name for path in first.parent.iterdir()] == [PROGRAM]
-    real = shutil.which("cc") or shutil.which("gcc")
-    # Another compiler, or another version of it, is another build.
-    program(tmp_path / "bin" / "cc", f'case "$1" in --version) echo other 1.0;; *) exec {real} "$@";; esac')
-    other = runner_for(HERE, cache_dir=tmp_path, environ={"PATH": str(tmp_path / "bin")})
-    assert other != first
+    stamp = first.stat().st_mtime_ns
+    kept = {"cache_dir": first.parents[2], "environ": {"PATH": os.environ["PATH"]}}
+    assert runner_for(target_for(litert_library()) or "", **kept) == first
+    assert first.stat().st_mtime_ns == stamp
+    # Another version of the compiler is another build.
+    other = program(tmp_path / "bin" / "cc", "echo other 1.0")
+    toolchain = toolchain_for(HERE, SOURCES, {"PATH": str(other.parent)})
+    assert toolchain.identity == f"{other} other 1.0"
 
 
 def test_a_failed_build_says_why_and_leaves_nothing(tmp_path: Path) -> None:
