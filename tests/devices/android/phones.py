@@ -7,10 +7,12 @@ from __future__ import annotations
 
 import shutil
 import stat
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import cache
 from os import mknod
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from harness.assets import folder
 from harness.devices.android.facts import PhoneFacts
@@ -124,6 +126,13 @@ class Phone:
         for name, script in made.items():
             if script:
                 command(place, name, script)
+
+
+@cache
+def output_of(phone: Callable[[], Phone]) -> bytes:
+    """What the script prints on a phone; each phone is asked once."""
+    with TemporaryDirectory() as place:
+        return phone().run(Path(place))
 
 
 def refuse(path: Path) -> None:

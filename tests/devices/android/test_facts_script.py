@@ -6,15 +6,17 @@ import shutil
 import subprocess
 import time
 from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 
 import pytest
 
 from harness.assets import folder
+from harness.devices.android.facts import PhoneFacts
 from harness.devices.android.facts_text import parse_facts, read_facts
 from harness.errors import ParseError
 from tests.devices.android.local_shell import LocalShell
-from tests.devices.android.phones import Phone, bare, denied, mediatek, old_snapdragon, pixel, rooted
+from tests.devices.android.phones import Phone, bare, denied, mediatek, old_snapdragon, output_of, pixel, rooted
 
 SCRIPT = folder("device_scripts") / "facts.sh"
 PHONES = (pixel, old_snapdragon, mediatek, denied, bare, rooted)
@@ -40,16 +42,27 @@ def test_shellcheck_finds_nothing() -> None:
     assert done.returncode == 0
 
 
+Read = Callable[[Callable[[], Phone], "tuple[str, ...]"], PhoneFacts]
+
+
+@pytest.fixture(scope="module")
+def read(tmp_path_factory: pytest.TempPathFactory) -> Read:
+    """The facts of a phone by a shell; each pair is run once."""
+
+    @cache
+    def facts(phone: Callable[[], Phone], sh: tuple[str, ...]) -> PhoneFacts:
+        return phone().facts(tmp_path_factory.mktemp("phone"), sh)
+
+    return facts
+
+
 @pytest.mark.parametrize("phone", PHONES)
-def test_every_shell_reads_the_same(phone: Callable[[], Phone], tmp_path: Path, sh: tuple[str, ...]) -> None:
-    (tmp_path / "here").mkdir()
-    (tmp_path / "dash").mkdir()
-    ours, others = (parse_facts(phone().run(tmp_path / name, by)) for name, by in (("here", sh), ("dash", ("dash",))))
-    assert ours == others
+def test_every_shell_reads_the_same(phone: Callable[[], Phone], read: Read, sh: tuple[str, ...]) -> None:
+    assert read(phone, sh) == read(phone, ("dash",))
 
 
-def test_a_pixel(tmp_path: Path, sh: tuple[str, ...]) -> None:
-    facts = pixel().facts(tmp_path, sh)
+def test_a_pixel(read: Read, sh: tuple[str, ...]) -> None:
+    facts = read(pixel, sh)
     assert (facts.model, facts.sdk, facts.booted, facts.abis) == ("Pixel 8", 34, True, ("arm64-v8a",))
     assert [core.capacity for core in facts.cores] == [250] * 4 + [620] * 3 + [1024]
     assert [core.cluster for core in facts.cores] == [0, 0, 0, 0, 4, 4, 4, 7]
@@ -83,8 +96,8 @@ def test_a_pixel(tmp_path: Path, sh: tuple[str, ...]) -> None:
 ROOT_WAYS = ("su -c", "su 0", "su root")
 
 
-def test_an_old_snapdragon(tmp_path: Path, sh: tuple[str, ...]) -> None:
-    facts = old_snapdragon().facts(tmp_path, sh)
+def test_an_old_snapdragon(read: Read, sh: tuple[str, ...]) -> None:
+    facts = read(old_snapdragon, sh)
     assert facts.soc == "SDM845"
     assert facts.thermal is None
     assert facts.why("thermal") == "it is empty"
@@ -103,8 +116,8 @@ def test_an_old_snapdragon(tmp_path: Path, sh: tuple[str, ...]) -> None:
     assert facts.gpu == "Adreno (TM) 630"
 
 
-def test_tenths_of_degrees_and_a_faked_battery(tmp_path: Path, sh: tuple[str, ...]) -> None:
-    facts = mediatek().facts(tmp_path, sh)
+def test_tenths_of_degrees_and_a_faked_battery(read: Read, sh: tuple[str, ...]) -> None:
+    facts = read(mediatek, sh)
     assert {sensor.name: (sensor.kind, sensor.value_c) for sensor in facts.zones} == {
         "mtktscpu": ("cpu", 45.2),
         "mtktsbattery": ("battery", 31.0),
@@ -117,8 +130,8 @@ def test_tenths_of_degrees_and_a_faked_battery(tmp_path: Path, sh: tuple[str, ..
     assert (facts.cores[6].limit_khz, facts.cores[6].max_khz) == (1_530_000, 2_050_000)
 
 
-def test_what_is_denied_is_no_value(tmp_path: Path, sh: tuple[str, ...]) -> None:
-    facts = denied().facts(tmp_path, sh)
+def test_what_is_denied_is_no_value(read: Read, sh: tuple[str, ...]) -> None:
+    facts = read(denied, sh)
     values = {
         name: value for name, value in vars(facts).items() if name not in ("unread", "cores", "tools", "libraries")
     }
@@ -132,8 +145,8 @@ def test_what_is_denied_is_no_value(tmp_path: Path, sh: tuple[str, ...]) -> None
     assert "Permission denied" not in repr(facts)
 
 
-def test_a_phone_without_tools(tmp_path: Path, sh: tuple[str, ...]) -> None:
-    facts = bare().facts(tmp_path, sh)
+def test_a_phone_without_tools(read: Read, sh: tuple[str, ...]) -> None:
+    facts = read(bare, sh)
     assert facts.tools == frozenset() or facts.tools == {"kill"}  # built into some shells
     assert facts.pinning is False
     assert [core.online for core in facts.cores] == [True] * 4 + [False] * 4
@@ -144,9 +157,13 @@ def test_a_phone_without_tools(tmp_path: Path, sh: tuple[str, ...]) -> None:
     assert facts.root is None
 
 
-@pytest.mark.parametrize("dialect", ["adb", "su -c", "su 0", "su root"])
-def test_root(tmp_path: Path, sh: tuple[str, ...], dialect: str) -> None:
-    assert rooted(dialect).facts(tmp_path, sh).root == dialect
+def test_root_by_magisk(read: Read, sh: tuple[str, ...]) -> None:
+    assert read(rooted, sh).root == "su -c"
+
+
+@pytest.mark.parametrize("dialect", ["adb", "su 0", "su root"])
+def test_other_ways_to_root(tmp_path: Path, dialect: str) -> None:
+    assert rooted(dialect).facts(tmp_path).root == dialect
 
 
 def hasty(phone: Phone, *, timeout: bool) -> Phone:
@@ -200,9 +217,9 @@ def test_text_of_the_phone_cannot_pass_for_the_scripts_own(tmp_path: Path, sh: t
     assert [zone.name for zone in facts.zones] == ["*"]
 
 
-def test_nothing_on_the_phone_is_changed(tmp_path: Path, sh: tuple[str, ...]) -> None:
+def test_nothing_on_the_phone_is_changed(tmp_path: Path) -> None:
     phone = pixel()
-    phone.run(tmp_path, sh)
+    phone.run(tmp_path)
     root = tmp_path / "root"
     wanted = {*phone.files, *phone.refused}
     assert {path.relative_to(root).as_posix() for path in root.rglob("*") if not path.is_dir()} == wanted
@@ -217,7 +234,7 @@ def test_in_one_round_trip() -> None:
 
 
 @pytest.mark.parametrize("keep", [0.0, 0.3, 0.9, 0.999])
-def test_half_an_output_is_no_facts(tmp_path: Path, keep: float) -> None:
-    output = pixel().run(tmp_path)
+def test_half_an_output_is_no_facts(keep: float) -> None:
+    output = output_of(pixel)
     with pytest.raises(ParseError):
         parse_facts(output[: int(len(output) * keep)])
