@@ -56,16 +56,16 @@ def mirror() -> str:
 
 
 class Archive:
-    """One architecture of the suite. Everything apt writes is below `folder`."""
+    """One architecture of a suite. Everything apt writes is below `folder`."""
 
-    def __init__(self, folder: Path, architecture: str) -> None:
+    def __init__(self, folder: Path, architecture: str, suite: str = SUITE) -> None:
         self._folder = folder
         self._debs = folder / "cache" / "archives"
         for path in (folder / "lists" / "partial", self._debs / "partial"):
             path.mkdir(parents=True, exist_ok=True)
         (folder / "status").touch()
         signed = f"[signed-by={KEYRING}] " if KEYRING.exists() else ""
-        lines = (f"{kind} {signed}{mirror()} {SUITE} main\n" for kind in ("deb", "deb-src"))
+        lines = (f"{kind} {signed}{mirror()} {suite} main\n" for kind in ("deb", "deb-src"))
         (folder / "sources.list").write_text("".join(lines))
         config = folder / "apt.conf"
         config.touch(mode=0o600)  # a proxy's address may hold a password
