@@ -307,7 +307,7 @@ def test_an_interrupted_push_never_counts(
     local = file(tmp_path, "model", content)
     digest = hashlib.sha256(content).hexdigest()
     cancel = threading.Event()
-    threading.Timer(1.0, {"kill": phone.reboot, "freeze": phone.freeze, "pull": cable.pull}[fault]).start()
+    threading.Timer(1.0, {"kill": phone.kill, "freeze": phone.freeze, "pull": cable.pull}[fault]).start()
     if fault == "freeze":
         threading.Timer(2.5, cancel.set).start()
     started = time.monotonic()
@@ -316,6 +316,8 @@ def test_an_interrupted_push_never_counts(
     assert time.monotonic() - started < 12
     if fault == "freeze":
         phone.thaw()
+    elif fault == "kill":
+        phone.start(phone.port)
     connection = Connection(AdbServer.parse(adb_server.address), phone.serial)
     assert connection.reconnect(15, threading.Event())
     assert not phone.local(f"{ROOT}/{digest}").exists()
