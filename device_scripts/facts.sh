@@ -100,19 +100,26 @@ else
   }
 fi
 
+is_service() {
+  case $1 in dumpsys | settings | pm | getprop) return 0 ;; *) return 1 ;; esac
+}
+
 ask() { # KEY SECONDS COMMAND...: leaves the output in $text and why there is none in $why
   key=$1 text='' why=''
   shift
   if ! have "$2"; then
     why=missing
-  elif [ "$stuck" -ge 2 ]; then
-    why=skipped # what answers none of two questions would hold us up for each of the others too
+  elif is_service "$2" && [ "$stuck" -ge 2 ]; then
+    why=skipped # Android's services hang together: each of the others would hold us up too
   else
     text=$(bounded "$@" </dev/null 2>/dev/null)
     code=$?
     case $code in
       0) [ -n "$text" ] || why=empty ;;
-      124 | 137 | 143) why=timeout stuck=$((stuck + 1)) ;;
+      124 | 137 | 143)
+        why=timeout
+        ! is_service "$2" || stuck=$((stuck + 1))
+        ;;
       126) why=denied ;;
       127) why=missing ;;
       *) why="failed $code" ;;
@@ -251,18 +258,17 @@ privileges() {
     for name in 'su -c' 'su 0' 'su root'; do out "$name!skipped"; done
     return
   fi
-  stuck=0
+  settled=''
   for name in 'su -c' 'su 0' 'su root'; do
-    if [ "$stuck" -gt 0 ]; then
+    if [ -n "$settled" ]; then
       out "$name!skipped"
     elif [ "$name" = 'su -c' ]; then
       say "$name" 4 su -c 'id -u'
     else
       say "$name" 4 su "${name#su }" id -u
     fi
-    [ "$text" != 0 ] || stuck=1
+    if [ "$text" = 0 ] || [ "$why" = timeout ]; then settled=yes; fi
   done
-  stuck=0
 }
 
 tools() {
@@ -303,11 +309,11 @@ out 'harness-facts 1'
 properties
 kernel
 cpus
-gpu
 thermal
+power
 storage
 tools
 libraries
-power
 privileges
+gpu
 out '@end'

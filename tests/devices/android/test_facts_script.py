@@ -185,10 +185,12 @@ def test_a_hanging_service_does_not_hang_the_script(tmp_path: Path, sh: tuple[st
     facts = parse_facts(phone.run(tmp_path, sh, timeout_s=10.0))
     assert time.monotonic() - started < 8
     assert facts.model == "Pixel 8"
-    assert facts.why("gpu") == "no answer in time"
-    assert facts.why("battery") == "not asked, because the phone did not answer before"
+    assert facts.why("thermal") == "no answer in time"
+    assert facts.why("gpu") == "not asked, because the phone did not answer before"
     # What needs no service is still read.
     assert facts.cores[7].capacity == 1024
+    assert facts.storage_free_mib == 51200.0
+    assert facts.pinning is True
 
 
 @pytest.mark.parametrize("timeout", [True, False], ids=["timeout", "no timeout"])
