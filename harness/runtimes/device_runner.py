@@ -5,10 +5,11 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from threading import Event
 
+from harness.devices.android.changes import PHONE_FOLDER
 from harness.devices.base import Device, ProcessResult, Watch
 from harness.domain import (
     Backend,
@@ -60,6 +61,7 @@ class DeviceRunner:
             program that was built elsewhere).
         cancel: ends the question what the library offers.
         find_runner: gives the program for a build target; `runner_build.runner_for`.
+        cache_dir: where runners that are built lie; None is the user's cache.
         scratch: a folder for inputs on their way to the device; None is the system's.
     """
 
@@ -70,12 +72,13 @@ class DeviceRunner:
         cancel: Event | None = None,
         *,
         find_runner: FindRunner = runner_for,
+        cache_dir: Path | None = None,
         scratch: Path | None = None,
     ) -> None:
         self._device = device
         self._options = dict(runtime.options)
         self._cancel = cancel or Event()
-        self._find_runner = find_runner
+        self._find_runner = partial(find_runner, cache_dir=cache_dir)
         self._scratch = scratch
 
     # ---- what is there -----------------------------------------------------------------------------------------------
@@ -236,7 +239,9 @@ class DeviceRunner:
 
     def _put_chunk(self, files: Files, chunk: Chunk) -> Files:
         remote = self._device.put(chunk.path, sha256=chunk.sha256)
-        return replace(files, inputs=remote, outputs=f"{remote}.outputs")
+        # On a phone always the same file, outside the cache: one that a killed run leaves is overwritten by the next.
+        on_host = self._device.facts().kind == "host"
+        return replace(files, inputs=remote, outputs=f"{remote}.outputs" if on_host else f"{PHONE_FOLDER}/outputs.raw")
 
     def _collect(
         self,

@@ -31,7 +31,7 @@ def open_runtime(runtime: RuntimeRef, device: Device, cancel: Event | None = Non
     if runtime.name == "device_runner":
         from harness.runtimes.device_runner import DeviceRunner
 
-        return DeviceRunner(device, runtime, cancel)
+        return DeviceRunner(device, runtime, cancel, cache_dir=cache_dir)
     raise UsageError(
         f"there is no runtime named {runtime.name!r}", remedy="Use `litert`, `benchmark_model` or `device_runner`."
     )
