@@ -37,6 +37,8 @@ from harness.runtimes.litert import model_problem
 from harness.runtimes.tflite_graph import Graph, read_graph
 
 HELP_TIMEOUT_S = 30.0
+# A value that is no number makes every build print its usage; LiteRT's tool does not know --help.
+ASK_USAGE = ("--help", "--num_runs=?")
 PHONE_WORK = "/data/local/tmp/harness/serialized"
 # What went wrong with the device or the call, as the status of the invocation; everything else is FAILED.
 _STATUS = (
@@ -157,10 +159,12 @@ class BenchmarkModel:
         return Tool(path, sha256, self._known[sha256], libraries)
 
     def _ask_flags(self, path: Path, sha256: str, libraries: Files) -> frozenset[str] | str:
-        """The names of the flags in the tool's ``--help``, with which it exits with 1."""
+        """The names of the flags in the tool's usage text, with which it exits with 1."""
         remote = self._device.put(path, sha256=sha256, name="benchmark_model", executable=True)
         env = {"LD_LIBRARY_PATH": self._device.put_folder(libraries)} if libraries else {}
-        answer = self._device.run((remote, "--help"), stdin=b"", env=env, timeout_s=HELP_TIMEOUT_S, cancel=self._cancel)
+        answer = self._device.run(
+            (remote, *ASK_USAGE), stdin=b"", env=env, timeout_s=HELP_TIMEOUT_S, cancel=self._cancel
+        )
         if answer.offline or answer.cancelled:
             raise DeviceOfflineError("the device was lost while the tool was asked for its flags")
         flags = frozenset(parse_help((answer.stderr + b"\n" + answer.stdout).decode("utf-8", "replace")))

@@ -53,7 +53,7 @@ usage() {
 }
 
 say 'INFO: STARTING!'
-[ "${1:-}" = --help ] && usage
+[ "${1:-}" = --help ] && [ "$flavour" = tflite ] && usage
 delegate='' full=false input='' output='' profile=false peak=false unconsumed=''
 for word in "$@"; do
     name=${word#--} value=${word#*=}
@@ -64,6 +64,10 @@ for word in "$@"; do
     fi
     case $name=$value in
         graph=*) graph=$value ;;
+        num_runs=*[!0-9]*)
+            warn "ERROR: Failed to parse flag 'num_runs' against argv '$word'"
+            usage
+            ;;
         use_xnnpack=true) [ -n "$delegate" ] || delegate=XNNPACK ;;
         use_gpu=true) delegate=GPU ;;
         use_npu=true) delegate=NPU ;;
