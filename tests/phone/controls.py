@@ -45,6 +45,7 @@ class Controls:
         self._thread: threading.Thread | None = None
         self._actions: list[Callable[[], None]] = []
         self._throttling: Throttling | None = None
+        self._states: dict[str, dict[int, int]] = {}
 
     def _create(self) -> None:
         """The files that the phone's system services read."""
@@ -115,7 +116,8 @@ class Controls:
 
     def set_clock(self, policy: str | int, khz: int) -> None:
         """Set the clock a cluster runs at: `policy` is ``policy4``, 4 or any core of the cluster."""
-        put(self._policy(policy) / "scaling_cur_freq", f"{khz}\n")
+        with self._lock:
+            put(self._policy(policy) / "scaling_cur_freq", f"{khz}\n")
 
     def clock(self, policy: str | int) -> int:
         """The clock a cluster runs at, in kHz."""
@@ -194,6 +196,7 @@ class Controls:
 
     def _pass_time(self) -> None:
         started, passed = time.monotonic(), 0
+        self._states = {cluster.policy: dict.fromkeys(cluster.clocks_khz, 1000) for cluster in self.soc.clusters}
         names = ("scaling_governor", "scaling_min_freq", "scaling_max_freq")
         folders = [self._policy(cluster.cores[0]) for cluster in self.soc.clusters]
         kept = {folder / name: get(folder / name) for folder in folders for name in names} if self._stubborn else {}
@@ -221,14 +224,14 @@ class Controls:
         folder = self._policy(cluster.cores[0])
         if denied(folder / "stats/time_in_state"):
             return
-        clock, lowest, highest = (int(get(folder / f"scaling_{name}_freq")) for name in ("cur", "min", "max"))
-        hot = self._throttling is not None and self._throttling.hot
-        if not hot and get(folder / "scaling_governor") == "performance":
-            clock = highest
-        held = min(max(clock, lowest), highest)
-        put(folder / "scaling_cur_freq", f"{held}\n")
-        lines = (line.split() for line in get(folder / "stats/time_in_state").splitlines())
-        states = {int(khz): int(count) for khz, count in lines}
+        with self._lock:
+            current, lowest, highest = (int(get(folder / f"scaling_{name}_freq")) for name in ("cur", "min", "max"))
+            hot = self._throttling is not None and self._throttling.hot
+            wanted = highest if not hot and get(folder / "scaling_governor") == "performance" else current
+            held = min(max(wanted, lowest), highest)
+            if held != current:
+                put(folder / "scaling_cur_freq", f"{held}\n")
+        states = self._states[cluster.policy]
         states[held] = states.get(held, 0) + ticks
         put(folder / "stats/time_in_state", sysfs.time_in_state(states) + "\n")
 
