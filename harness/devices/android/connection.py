@@ -6,19 +6,18 @@ import re
 import secrets
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from threading import Event
 
 from harness.assets import folder
 from harness.devices.android import process
+from harness.devices.android.ending import UNREACHABLE, Ending, RunOutput, captures, result_of
 from harness.devices.android.exchange import Exchange, Sinks
 from harness.devices.android.server import AdbServer
 from harness.devices.android.stream import Stream
 from harness.devices.android.sync import receive_file, send_file
 from harness.devices.android.wire import Deadline, StillRunningError, Wire, explained
 from harness.devices.base import ProcessResult, Watch
-from harness.devices.capture import STDERR_HEAD_BYTES, STDERR_TAIL_BYTES, STDOUT_LIMIT_BYTES, Capture
 from harness.errors import DeviceError, DeviceOfflineError, HarnessError, InvocationTimeoutError, UnauthorizedError
 
 _END_S = 3.0
@@ -26,7 +25,6 @@ _ALIVE_S = 5.0
 _FIRST_PAUSE_S = 0.5
 _LONGEST_PAUSE_S = 8.0
 _NETWORK = re.compile(r".+:\d{1,5}")
-_KILLED, _LOST = -9, -1
 
 
 class Connection:
@@ -55,7 +53,7 @@ class Connection:
         """
         began = time.monotonic()
         deadline = Deadline(timeout_s, cancel)
-        out, err = _captures()
+        out, err = captures()
         tag = secrets.token_hex(8)
         tagged = f"export HARNESS_RUN={tag}\n{script}"
         try:
@@ -125,36 +123,36 @@ class Connection:
         began = time.monotonic()
         tokens = process.Tokens(secrets.token_hex(8), secrets.token_hex(16))
         script = process.measured_script(_script("measured_run.sh"), argv, env, timeout_s, watch, tokens)
-        output = _Output(tokens.nonce)
+        output = RunOutput(tokens.nonce)
         ending = self._ending(script, stdin, output, Deadline(timeout_s, cancel))
         if ending.status is None:
             ending = self._cleaned_up(ending, tokens, output)
-        return _result(ending, output, watch is not None, time.monotonic() - began)
+        return result_of(ending, output, watch is not None, time.monotonic() - began)
 
-    def _ending(self, script: str, stdin: bytes, output: _Output, deadline: Deadline) -> _Ending:
+    def _ending(self, script: str, stdin: bytes, output: RunOutput, deadline: Deadline) -> Ending:
         try:
             status = self._talk(script, stdin, Sinks(output.out.add, output.add_stderr, output.settled), deadline)
         except InvocationTimeoutError:
-            return _Ending(None, timed_out=not deadline.cancelled, cancelled=deadline.cancelled)
+            return Ending(None, timed_out=not deadline.cancelled, cancelled=deadline.cancelled)
         except (DeviceOfflineError, UnauthorizedError) as error:
-            return _Ending(None, offline=True, note=str(error))
-        return _Ending(status)
+            return Ending(None, offline=True, note=str(error))
+        return Ending(status)
 
-    def _cleaned_up(self, ending: _Ending, tokens: process.Tokens, output: _Output) -> _Ending:
+    def _cleaned_up(self, ending: Ending, tokens: process.Tokens, output: RunOutput) -> Ending:
         """`ending` after everything of the run was ended, as far as the phone lets itself be asked."""
         if ending.offline:
             self._unfinished = True
             return ending
         markers = output.markers()
         note = self._end(tokens.tag, markers.get("shell", ""), markers.get("program", ""))
-        return _Ending(
-            None, ending.timed_out, ending.cancelled, offline=note is None, note=_UNREACHABLE if note is None else note
+        return Ending(
+            None, ending.timed_out, ending.cancelled, offline=note is None, note=UNREACHABLE if note is None else note
         )
 
     def _end(self, *which: str) -> str | None:
         """End a run; what could not be ended, for the reader, or None when the phone does not answer."""
         script = process.script_with(_script("end_run.sh"), which)
-        out, err = _captures()
+        out, err = captures()
         try:
             self._talk(script, b"", Sinks(out.add, err.add), Deadline(_END_S))
         except HarnessError:
@@ -280,72 +278,6 @@ class Connection:
                 self.server.ask(ask, timeout_s)
             except HarnessError:
                 continue  # a phone that was not connected cannot be disconnected
-
-
-_UNREACHABLE = "the phone does not answer, so what runs on it could not be ended; it ends by itself"
-
-
-@dataclass(frozen=True)
-class _Ending:
-    status: int | None
-    timed_out: bool = False
-    cancelled: bool = False
-    offline: bool = False
-    note: str = ""
-
-
-class _Output:
-    """What a measured process prints, and whether its observer has said that it ended."""
-
-    def __init__(self, nonce: str) -> None:
-        self.out, self._err = _captures()
-        self._nonce, self._needle = nonce, f"\n{nonce} exit ".encode()
-        self._recent = b""
-        self._settled = False
-
-    def add_stderr(self, chunk: bytes) -> None:
-        self._err.add(chunk)
-        text = self._recent + chunk
-        self._settled = self._settled or self._needle in text
-        self._recent = text[-len(self._needle) :]
-
-    def settled(self) -> bool:
-        return self._settled
-
-    def markers(self) -> process.Markers:
-        return process.split_markers(self._err.content(), self._nonce)[1]
-
-    def parts(self) -> tuple[bytes, bytes, process.Markers]:
-        stderr, markers = process.split_markers(self._err.content(), self._nonce)
-        return self.out.content(), stderr, markers
-
-
-def _result(ending: _Ending, output: _Output, watched: bool, wall_s: float) -> ProcessResult:
-    stdout, stderr, markers = output.parts()
-    status = process.exit_status(markers)
-    stopped = ending.timed_out or ending.cancelled
-    if not stopped and status is not None:
-        code, offline = process.returncode(status), False
-    elif not stopped and ending.status is not None:
-        code, offline = process.returncode(ending.status), False
-    else:
-        code, offline = (_KILLED if stopped else _LOST), ending.offline or not stopped
-    if ending.note:
-        stderr += f"\n[harness] {ending.note}\n".encode()
-    return ProcessResult(
-        returncode=code,
-        stdout=stdout,
-        stderr=stderr,
-        wall_s=wall_s,
-        timed_out=ending.timed_out,
-        cancelled=ending.cancelled,
-        offline=offline,
-        observed=process.observed(markers) if watched else None,
-    )
-
-
-def _captures() -> tuple[Capture, Capture]:
-    return Capture(STDOUT_LIMIT_BYTES, 0), Capture(STDERR_HEAD_BYTES, STDERR_TAIL_BYTES)
 
 
 def _script(name: str) -> str:

@@ -13,6 +13,7 @@ from threading import Event
 from typing import Protocol
 
 from harness.assets import folder
+from harness.devices.android.cache_listing import Look, parse_free, parse_look, parse_used, to_remove
 from harness.devices.android.process import script_with
 from harness.devices.android.shell import Shell
 from harness.devices.base import ProcessResult
@@ -27,7 +28,6 @@ _FOLLOWED_BYTES = 8 << 20
 """From this size on a file is hashed on the phone while it is received; for less, another shell costs more."""
 
 _SLOWEST_BYTES_PER_S = 1_000_000
-_MARGIN_BYTES = 16 << 20
 _ATTEMPTS = 2
 _HASHES_AT_ONCE = 4
 _SHORT_S = 30.0
@@ -76,23 +76,6 @@ class _Bundle:
 
 
 _Seen = dict[str, "Future[ProcessResult]"]
-
-
-@dataclass(frozen=True)
-class _Look:
-    """What the phone has of what was asked for: for a key the boot it was verified in, for a path size and mode."""
-
-    boot: str
-    tool: str
-    verified: Mapping[str, str]
-    files: Mapping[str, tuple[int, int]]
-
-
-@dataclass(frozen=True)
-class _Used:
-    key: str
-    size: int
-    last_used_s: int
 
 
 class FileCache:
@@ -144,12 +127,12 @@ class FileCache:
 
     def usage(self) -> int:
         """How many bytes the cache takes on the phone. Raises as `Connection.shell`."""
-        return sum(entry.size for entry in _used(self._call("used")))
+        return sum(entry.size for entry in parse_used(self._call("used")))
 
     def clean(self) -> int:
         """Remove everything; how many bytes that freed. Raises as `Connection.shell`."""
         before = self.usage()
-        left = _used(self._call("clear"))
+        left = parse_used(self._call("clear"))
         self._in_use.clear()
         return before - sum(entry.size for entry in left)
 
@@ -158,7 +141,7 @@ class FileCache:
     def _ensure(self, bundles: Sequence[_Bundle]) -> dict[str, str]:
         """See that all are there; for each key the name of its first file."""
         self._in_use.update(bundle.key for bundle in bundles)
-        look = _parse_look(self._call("look", *dict.fromkeys(bundle.key for bundle in bundles)))
+        look = parse_look(self._call("look", *dict.fromkeys(bundle.key for bundle in bundles)))
         if not look.tool:
             raise DeviceError("the phone has neither sha256sum nor md5sum, so no transfer to it can be verified")
         names: dict[str, str] = {}
@@ -175,7 +158,7 @@ class FileCache:
         names.update({key: bundle.files[0].name for key, bundle in missing.items()})
         return names
 
-    def _still_good(self, bundle: _Bundle, name: str, look: _Look) -> bool:
+    def _still_good(self, bundle: _Bundle, name: str, look: Look) -> bool:
         """Verified in this boot, or again now: what a phone had not written before it crashed may be zeros."""
         first = bundle.files[0]
         if bundle.any_name and first.executable and not look.files[f"{bundle.key}/{name}"][1] & 0o100:
@@ -253,7 +236,7 @@ class FileCache:
                 self._phone.push(file.local, remote, timeout_s=timeout_s, cancel=self._cancel)
             except StorageFullError as error:
                 stop.set()
-                raise _full(file.size, _parse_free(self._call("room")), self._limit) from error
+                raise _full(file.size, parse_free(self._call("room")), self._limit) from error
             self.pushed_bytes += file.size
         return unique, seen
 
@@ -274,8 +257,8 @@ class FileCache:
         if needed > self._limit:
             raise _full(needed, None, self._limit)
         output = self._call("room")
-        entries, free = _used(output), _parse_free(output)
-        going = _to_remove(entries, self._in_use, needed, free, self._limit)
+        entries, free = parse_used(output), parse_free(output)
+        going = to_remove(entries, self._in_use, needed, free, self._limit)
         if going:
             self._call("remove", *(entry.key for entry in going))
         gained = sum(entry.size for entry in going)
@@ -309,7 +292,7 @@ def _single(file: _File) -> _Bundle:
     return _Bundle(file.sha256, (file,), any_name=True)
 
 
-def _present(bundle: _Bundle, look: _Look) -> str:
+def _present(bundle: _Bundle, look: Look) -> str:
     """The name of the bundle's first file on the phone when all have their size there, or an empty text."""
     if bundle.key not in look.verified:
         return ""
@@ -319,44 +302,6 @@ def _present(bundle: _Bundle, look: _Look) -> str:
         return min(fitting, default="").removeprefix(prefix)
     sizes = [look.files.get(f"{bundle.key}/{file.name}", (-1, 0))[0] for file in bundle.files]
     return bundle.files[0].name if sizes == [file.size for file in bundle.files] else ""
-
-
-def _parse_look(lines: Iterable[str]) -> _Look:
-    lines = list(lines)
-    words = [line.split(" ") for line in lines]
-    single = {line[0]: line[1] for line in words if len(line) == 2}
-    files = (re.fullmatch(r"file ([0-9]{1,15}) ([0-7]{1,5}) (.+)", line) for line in lines)
-    return _Look(
-        boot=single.get("boot", ""),
-        tool=single.get("tool", ""),
-        verified={line[1]: line[2] for line in words if len(line) == 3 and line[0] == "folder"},
-        files={match[3]: (int(match[1]), int(match[2], 8)) for match in files if match},
-    )
-
-
-def _used(lines: Iterable[str]) -> list[_Used]:
-    matches = (re.fullmatch(r"used ([0-9]{1,15}) ([0-9]{1,15}) (\S+)", line) for line in lines)
-    return [_Used(match[3], int(match[1]) << 10, int(match[2])) for match in matches if match]
-
-
-def _parse_free(lines: Iterable[str]) -> int | None:
-    matches = (re.fullmatch(r"free ([0-9]{1,15})", line) for line in lines)
-    return next((int(match[1]) << 10 for match in matches if match), None)
-
-
-def _to_remove(entries: Iterable[_Used], kept: set[str], needed: int, free: int | None, limit: int) -> list[_Used]:
-    """The least recently used that must go so that `needed` bytes keep the limit and fit on the disk."""
-    entries = list(entries)
-    used = sum(entry.size for entry in entries)
-    going: list[_Used] = []
-    for entry in sorted(entries, key=lambda entry: (entry.last_used_s, entry.key)):
-        gained = sum(gone.size for gone in going)
-        roomy = free is None or free + gained >= needed + _MARGIN_BYTES
-        if used - gained + needed <= limit and roomy:
-            break
-        if entry.key not in kept:
-            going.append(entry)
-    return going
 
 
 def _digest_of(follower: Future[ProcessResult]) -> str:
