@@ -9,6 +9,7 @@ import shutil
 import signal
 import subprocess
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -29,6 +30,10 @@ _ENVIRONMENT = {
     "TMPDIR": "/data/local/tmp",
 }
 _PROC_FILES = ("cpuinfo", "meminfo", "boot_id")
+
+
+# A phone dies with the thread that started it (that is what the kernel calls a parent), so that must be one that lasts.
+_LAUNCHER = ThreadPoolExecutor(1, thread_name_prefix="phones")
 
 
 @dataclass(frozen=True)
@@ -176,14 +181,15 @@ def launch(sandbox: Sandbox, listen_fd: int, log: Path) -> Running:
     reader, writer = os.pipe()
     try:
         with log.open("ab") as output:
-            process = subprocess.Popen(
+            process = _LAUNCHER.submit(
+                subprocess.Popen,
                 sandbox.argv(writer),
                 pass_fds=(listen_fd, writer),
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=output,
                 cwd="/",
-            )
+            ).result()
         os.close(writer)
         return Running(process, _child(reader, process, log))
     finally:
