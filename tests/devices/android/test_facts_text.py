@@ -161,6 +161,12 @@ def test_the_first_battery_level_counts() -> None:
     assert (facts.battery.level_pct, facts.battery.temp_c) == (47.5, 99.0)
 
 
+def test_a_batterys_temperature_is_always_in_tenths() -> None:
+    facts = with_line("|  temperature: 285", "|  temperature: 120")
+    assert facts.battery is not None
+    assert facts.battery.temp_c == 12.0
+
+
 def test_cores_from_the_online_list_where_their_own_file_is_missing() -> None:
     facts = parse_facts(
         printed().replace("\nonline=1\n", "\nonline!denied\n").replace("\nonline=0-7\n", "\nonline=0-5\n")
