@@ -292,10 +292,11 @@ def test_only_the_summary_is_left_of_a_log() -> None:
 
 
 def test_only_the_last_of_several_runs_is_read() -> None:
-    first = log(run=RUN.replace("115350", "115351"), flags="--use_gpu=true")
+    first = log("ERROR: Failed to apply GPU delegate.", run=RUN.replace("115350", "115351"), flags="--use_gpu=true")
     parsed = parse_log(first + log(flags="--num_threads=2"))
     assert parsed.inference.median_us == 115350
     assert parsed.delegates.asked == ()
+    assert parsed.errors == ()
     died = parse_log(first + b"$ ./benchmark_model --graph=m\n# exit status 137\nSTARTING!\n")
     assert died.inference.to_json() == EMPTY
 
@@ -332,10 +333,24 @@ def test_a_log_that_is_cut_off_tells_the_same_or_nothing(path: Path) -> None:
 
 
 def test_a_log_kept_without_its_middle() -> None:
-    data = (HEAD + RUN).encode()
-    at = data.index(b"median=115350") + len(b"median=1153")
-    kept = data[:at] + b"\n... 12345 bytes left out ...\n" + data[-60:]
-    assert parse_log(kept).inference.median_us is None
+    data = (HEAD + RUN.replace(MEASURED, MEASURED.partition(" p5=")[0])).encode()
+    at = data.index(b"std=1329") + len(b"std=13")
+    kept = parse_log(data[:at] + b"\n... 12345 bytes left out ...\n" + data[-60:])
+    assert kept.inference.avg_us == 115246
+    assert kept.inference.std_us is None
+
+
+def test_a_summary_that_is_cut_off_does_not_contradict() -> None:
+    whole = HEAD + RUN
+    parsed = parse_log(whole[: whole.index("(avg): 115246") + len("(avg): 1152")].encode())
+    assert parsed.inference.median_us == 115350
+    assert parsed.ok
+
+
+def test_a_tool_that_crashes_after_its_measurement_did_not_end_well() -> None:
+    parsed = parse_log(log(code=139))
+    assert parsed.inference.median_us == 115350
+    assert (parsed.ok, parsed.finished, parsed.status) == (False, False, Status.CRASHED)
 
 
 def test_bytes_that_are_no_utf_8_and_utf_16() -> None:

@@ -122,6 +122,11 @@ def test_every_way_to_say_it(line: str, expected: tuple[object, ...]) -> None:
     assert parsed.coverage == coverage
 
 
+def test_the_end_of_a_longer_number_is_no_count() -> None:
+    line = "4.71836246 operations will run on the GPU, and the remaining 4 operations will run on the CPU."
+    assert parse_log(log(line)).delegates.uses == ()
+
+
 def test_a_split_of_the_gpu_delegate_gives_counts_and_reasons() -> None:
     parsed = parse_log(
         log(

@@ -126,6 +126,13 @@ def test_bodies_of_control_flow_are_not_counted_twice() -> None:
     assert [one.name for one in parse_op_profile(text)] == ["WHILE"]
 
 
+def test_the_initialization_is_no_inference() -> None:
+    text = recorded("amd64_mbv2_f32_opprof.log").decode()
+    initialization = text[: text.index(REGULAR)]
+    assert "AllocateTensors" in initialization
+    assert parse_op_profile(initialization) == ()
+
+
 @pytest.mark.parametrize(
     "text", ["", "nothing", RUN_ORDER, f"{RUN_ORDER}\n{HEADER}\n\tADD\n\t\t\n", f"{HEADER}\n{row('ADD', 1)}"]
 )
