@@ -101,9 +101,12 @@ class DeviceRunner:
         if not runs_on(library, abis):
             return f"{library} is for {machine_of(library)}; this device runs {', '.join(abis)}"
         try:
-            return Local(self._find_runner(target, named=self._options.get("runner", "")), library)
+            runner = self._find_runner(target, named=self._options.get("runner", ""))
         except HarnessError as error:
             return " ".join(filter(None, (error.what + ".", error.remedy)))
+        if machine_of(runner) not in (None, machine_of(library)):  # None: a script around the runner
+            return f"the runner {runner} is for {machine_of(runner)}, the library {library} for {machine_of(library)}"
+        return Local(runner, library)
 
     @cached_property
     def hello(self) -> Hello | str:

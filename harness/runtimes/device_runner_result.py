@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
 
@@ -23,6 +24,7 @@ _NOT_STARTED = {
     126: "the device cannot execute the runner: it is for another processor, or its exec bit is missing",
     127: "the device does not find the runner or its loader: a program for Linux does not start on Android",
 }
+_NO_PROGRAM = re.compile(r"Exec format error|not executable|[Ss]yntax error")
 _XNNPACK_MADE = "Created TensorFlow Lite XNNPACK delegate"
 # Samples are taken inside the process, so they cannot be longer than it; clocks may drift by this much.
 _TIME_TOLERANCE = 1.05
@@ -99,11 +101,13 @@ def read_result(process: ProcessResult, request: InvocationRequest, cpus: tuple[
 
 
 def _not_started(process: ProcessResult) -> InvocationResult | None:
-    if process.returncode not in _NOT_STARTED or process.stdout.strip() or process.timed_out:
-        return None
     log = process.stderr.decode("utf-8", "replace")
+    # A shell may read a program that the kernel refuses as if it were a script.
+    code = 126 if process.returncode > 0 and _NO_PROGRAM.search(log) else process.returncode
+    if code not in _NOT_STARTED or process.stdout.strip() or process.timed_out:
+        return None
     tail = last_lines(log)
-    error = _NOT_STARTED[process.returncode] + (f" ({tail})" if tail else "")
+    error = _NOT_STARTED[code] + (f" ({tail})" if tail else "")
     return InvocationResult(Status.FAILED, error=error, wall_s=process.wall_s, log=log)
 
 

@@ -143,6 +143,13 @@ def test_files_that_are_missing_or_wrong_are_a_reason(tmp_path: Path) -> None:
     )
 
 
+def test_a_runner_for_another_processor_than_the_library_is_a_reason(tmp_path: Path) -> None:
+    content = bytearray(runner().read_bytes())
+    content[18:20] = (243).to_bytes(2, "little")
+    (tmp_path / "runner").write_bytes(content)
+    assert "is for RISC-V, the library" in str(reason(runtime(program_path=tmp_path / "runner")))
+
+
 def test_backends_and_options_that_it_does_not_have_are_a_reason() -> None:
     assert "no hexagon backend" in str(reason(runtime(), Backend("hexagon")))
     assert "no options for the cpu" in str(reason(runtime(), Backend(options=(("x", "y"),), cores=(CPU,))))
@@ -237,6 +244,7 @@ def test_how_a_process_ended_is_the_status() -> None:
         True,
     )
     assert "loader" in read(b"", returncode=127, stderr=b"sh: No such file or directory\n").error
+    assert "cannot execute" in read(b"", returncode=1, stderr=b"runner[1]: syntax error: unexpected '@'\n").error
     assert "exit code 3" in read(b"", returncode=3).error
 
 
