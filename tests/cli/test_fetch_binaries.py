@@ -19,12 +19,14 @@ KEY = "litert-2.2.0/android_arm64/benchmark_model"
 
 
 class Site:
-    """Files by path. `cut` ends an answer after so many bytes; `asked` has the requests' paths and ranges."""
+    """Files by path. `cut` ends an answer after so many bytes; `asked` has the requests' paths and ranges, `answered`
+    status and length of each answer."""
 
     def __init__(self) -> None:
         self.files: dict[str, bytes] = {PATH: TOOL}
         self.cut: int | None = None
         self.asked: list[tuple[str, str]] = []
+        self.answered: list[tuple[int, int]] = []
         site = self
 
         class Handler(BaseHTTPRequestHandler):
@@ -51,6 +53,7 @@ class Site:
         if begin >= len(content):
             request.send_error(416)
             return
+        self.answered.append((206 if begin else 200, len(content) - begin))
         request.send_response(206 if begin else 200)
         request.send_header("ETag", tag)
         request.send_header("Content-Length", str(len(content) - begin))
@@ -137,6 +140,7 @@ def test_a_broken_download_goes_on_where_it_stopped(harness: CommandLine, site: 
     site.cut = None
     assert fetch(harness, site).returncode == 0
     assert site.asked[-1] == (PATH, "bytes=300000-")
+    assert site.answered[-1] == (206, len(TOOL) - 300_000)
     assert kept(harness).read_bytes() == TOOL
 
 
