@@ -77,6 +77,9 @@ class Failure:
 
 
 _LINK_ABI = re.compile(r"is (?:64|32)-bit instead of|wrong ELF class|for EM_\w+ instead of", re.ASCII)
+_APPLY = "Failed to apply "
+# A row of the summary over several performance options.
+_OPTION_FAILED = re.compile(r"[\w()/. -]{1,60}: {1,4}failed!", re.ASCII)
 _SHELL_SIGNAL = re.compile(
     r"(?:^|[\s:+\]])(Segmentation fault|Aborted|Killed|Bus error|Illegal instruction|Terminated)(?: *\(core dumped\))?"
     r"(?:\s|$)"
@@ -100,10 +103,11 @@ _TIMEOUT_CODES = (124,)
 def errors_of(log: LogText) -> tuple[str, ...]:
     """Every error message once, in order: by its level, or by its text where an old build prints no levels."""
     text = log.text
-    known = [one.text for one in (*FATAL, *FALLBACK) if one.text in text]
+    known = [part for part in (_APPLY, *(one.text for one in (*FATAL, *FALLBACK))) if part in text]
     found: dict[str, None] = {}
     for line in log.lines:
-        if line.text and (line.level in ERROR_LEVELS or any(part in line.text for part in known)):
+        wrong = line.level in ERROR_LEVELS or any(part in line.text for part in known)
+        if line.text and (wrong or _OPTION_FAILED.fullmatch(line.text)):
             found[line.text[:_ERROR_AT_MOST]] = None
             if len(found) >= ERRORS_AT_MOST:
                 break

@@ -131,6 +131,8 @@ def test_old_builds_without_levels_have_errors_too() -> None:
     parsed = parse_log(
         f"{HEAD}Could not open 'm.tflite'.\nFailed to load model m.tflite\nBenchmarking failed.\n".encode()
     )
+    applied = parse_log(f"{HEAD}Failed to apply NNAPI delegate.\nBenchmarking failed.\n".encode())
+    assert applied.errors == ("Failed to apply NNAPI delegate.", "Benchmarking failed.")
     assert parsed.errors == ("Could not open 'm.tflite'.", "Failed to load model m.tflite", "Benchmarking failed.")
     assert failure(parsed).kind is K.MODEL_MISSING
 
@@ -228,6 +230,14 @@ def test_how_a_process_ended(text: str, code: int | None, sentence: str, status:
     parsed = parse_log(text.encode(), exit_code=code)
     assert failure(parsed).sentence == sentence
     assert parsed.status is status
+
+
+def test_a_failed_row_of_the_summary_over_several_options_is_an_error() -> None:
+    title = "==============Summary of All Runs w/ Different Performance Options=============="
+    row = "    cpu w/ 4 threads (xnnpack): count=9 first=5 curr=5 min=5 max=6 avg=5.5 std=1"
+    parsed = parse_log(log() + f"{title}\n{row}\n    gpu-fp16:  failed!\n".encode())
+    assert parsed.errors == ("gpu-fp16:  failed!",)
+    assert parsed.inference.count == 50
 
 
 def test_a_flood_of_errors_is_kept_short() -> None:
