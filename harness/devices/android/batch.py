@@ -98,10 +98,11 @@ def as_root(root: Root, script: str) -> str:
 
 
 def _script(commands: Sequence[Command], root: Root | None, mark: str) -> str:
-    parts = []
+    begin = f"b() {{ printf '%s\\n' \"{mark} $1\"; }}"
+    parts = [begin]
     for needs_root, group in groupby(commands, key=lambda command: command.root):
-        body = "\n".join([f"b() {{ printf '%s\\n' \"{mark} $1\"; }}", *(_one(command, mark) for command in group)])
-        parts.append(as_root(root, body) if needs_root and root else body)
+        body = "\n".join(_one(command, mark) for command in group)
+        parts.append(as_root(root, f"{begin}\n{body}") if needs_root and root else body)
         # A needed command that failed ends its own shell with 99, be it that of su or this one.
         parts.append("[ $? -ne 99 ] || exit 99")
     return "\n".join(parts)
