@@ -307,13 +307,15 @@ def test_an_interrupted_push_never_counts(
     local = file(tmp_path, "model", content)
     digest = hashlib.sha256(content).hexdigest()
     cancel = threading.Event()
-    threading.Timer(1.0, {"kill": phone.kill, "freeze": phone.freeze, "pull": cable.pull}[fault]).start()
+    strike = threading.Timer(1.0, {"kill": phone.kill, "freeze": phone.freeze, "pull": cable.pull}[fault])
+    strike.start()
     if fault == "freeze":
         threading.Timer(2.5, cancel.set).start()
     started = time.monotonic()
     with pytest.raises((DeviceOfflineError, InvocationTimeoutError)):
         FileCache(connection, cancel=cancel).put(local, sha256=digest)
     assert time.monotonic() - started < 12
+    strike.join()
     if fault == "freeze":
         phone.thaw()
     elif fault == "kill":
