@@ -10,13 +10,24 @@ from pathlib import Path
 from threading import Event
 
 from harness.devices.base import Device, ProcessResult, Watch
-from harness.domain import Backend, Case, DeviceFacts, InvocationRequest, InvocationResult, Purpose, RuntimeRef, Status
+from harness.domain import (
+    Backend,
+    Case,
+    DeviceFacts,
+    InvocationRequest,
+    InvocationResult,
+    MeasureSettings,
+    Purpose,
+    RuntimeRef,
+    Status,
+)
 from harness.errors import (
     DeviceOfflineError,
     HarnessError,
     InvocationTimeoutError,
     ModelFileError,
     NoDeviceError,
+    TransientError,
     UsageError,
 )
 from harness.runtimes.benchmark_model_command import Command, Paths, build, flavour_of
@@ -40,8 +51,15 @@ HELP_TIMEOUT_S = 30.0
 # A value that is no number makes every build print its usage; LiteRT's tool does not know --help.
 ASK_USAGE = ("--help", "--num_runs=?")
 PHONE_WORK = "/data/local/tmp/harness/serialized"
+
+
+class _CancelledError(TransientError):
+    """Somebody ended the question which flags the tool has."""
+
+
 # What went wrong with the device or the call, as the status of the invocation; everything else is FAILED.
 _STATUS = (
+    (_CancelledError, Status.INTERRUPTED),
     (DeviceOfflineError, Status.OFFLINE),
     (NoDeviceError, Status.OFFLINE),
     (InvocationTimeoutError, Status.TIMEOUT),
@@ -117,15 +135,13 @@ class BenchmarkModel:
             self._device.choose_cpus(case.backend.cores, case.backend.threads)
         except UsageError as error:
             return " ".join(filter(None, (error.what + ".", error.remedy)))
-        except (DeviceOfflineError, InvocationTimeoutError):
+        except TransientError:
             return None
         except HarnessError as error:
             return str(error)
         return self._flags_reason(case, plan)
 
     def _flags_reason(self, case: Case, plan: Plan) -> str | None:
-        from harness.domain import MeasureSettings
-
         request = InvocationRequest(Purpose.TIMING, "model", case.backend, case.runtime, MeasureSettings())
         built = build(request, plan.row, Paths("tool", "model", folder="/f", library="/f/l"), plan.tool.flags)
         return built if isinstance(built, str) else None
@@ -165,7 +181,9 @@ class BenchmarkModel:
         answer = self._device.run(
             (remote, *ASK_USAGE), stdin=b"", env=env, timeout_s=HELP_TIMEOUT_S, cancel=self._cancel
         )
-        if answer.offline or answer.cancelled:
+        if answer.cancelled:
+            raise _CancelledError("cancelled")
+        if answer.offline:
             raise DeviceOfflineError("the device was lost while the tool was asked for its flags")
         flags = frozenset(parse_help((answer.stderr + b"\n" + answer.stdout).decode("utf-8", "replace")))
         if {"graph", "num_runs"} <= flags:

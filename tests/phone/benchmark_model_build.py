@@ -4,7 +4,7 @@ Only Debian's unstable suite has the library that it links, built for a newer C 
 compiled among the files of that suite, and its loader and libraries go with it, to a fixed place on the phone. It has
 XNNPACK and no GPU, NNAPI or Hexagon delegate; its assertions are off.
 
-About 200 MB of packages and 56 MB of sources are fetched once; `build_seconds` in the cached folder has the time.
+155 MB of packages and 56 MB of sources are fetched once; `build_seconds` in the cached folder has the time.
 """
 
 from __future__ import annotations

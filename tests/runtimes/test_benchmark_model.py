@@ -246,6 +246,18 @@ def test_cancelling_ends_it(tmp_path: Path) -> None:
     assert Bench(tmp_path, behaviour="hang").run(cancel=cancel).status is Status.INTERRUPTED
 
 
+def test_cancelling_the_question_for_flags_is_an_interruption(tmp_path: Path) -> None:
+    bench = Bench(tmp_path)
+    bench.tool.write_text("#!/bin/sh\nexec sleep 1000\n")
+    cancel = Event()
+    runtime = BenchmarkModel(bench.device, bench.reference, tmp_path / "binaries", cancel)
+    Timer(0.5, cancel.set).start()
+    begin = time.monotonic()
+    request = bench.request(Backend(), Purpose.TIMING, "int8", MEASURE)
+    assert runtime.invoke(request, cancel).status is Status.INTERRUPTED
+    assert time.monotonic() - begin < 10
+
+
 def test_wrong_bytes_in_the_output_are_no_trouble(tmp_path: Path) -> None:
     result = Bench(tmp_path, behaviour="bad_text").run()
     assert result.status is Status.DONE
