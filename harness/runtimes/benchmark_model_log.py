@@ -18,7 +18,7 @@ from typing import Any
 from harness.domain import Coverage, Status, ToolTiming
 from harness.runtimes import delegate_log
 from harness.runtimes.delegate_log import NO_DELEGATES, DelegateReport, read_delegates
-from harness.runtimes.failure_causes import Failure, FailureKind, errors_of, fallback_cause, fatal_cause
+from harness.runtimes.failure_causes import Failure, FailureKind, errors_of, fallback_cause, fatal_cause, plugin_cause
 from harness.runtimes.log_lines import NUMBER, Line, LogText, number, read_log
 from harness.runtimes.timing_blocks import NO_BLOCK, Block, Blocks, read_blocks
 
@@ -172,7 +172,10 @@ def _failure(parsed: BenchmarkLog, log: LogText, blocks: Blocks) -> Failure | No
         return _why_unfinished(parsed, log, blocks)
     if parsed.unconsumed_flags:
         return _unknown_flag(parsed.unconsumed_flags)
-    return fallback_cause(log, parsed.delegates.asked) or _silent_fallback(parsed.delegates, blocks)
+    silent = _silent_fallback(parsed.delegates, blocks)
+    unproven = silent is not None or parsed.coverage == "unknown"
+    plugin = plugin_cause(log) if unproven and parsed.delegates.asked else None
+    return fallback_cause(log, parsed.delegates.asked) or plugin or silent
 
 
 def _why_unfinished(parsed: BenchmarkLog, log: LogText, blocks: Blocks) -> Failure:

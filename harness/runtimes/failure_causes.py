@@ -20,13 +20,23 @@ from harness.runtimes.failure_messages import (
     FATAL,
     FATAL_PATTERNS,
     NOT_STARTED,
+    PLUGIN,
     SAID_WHEN_ASKED,
     FailureKind,
     KnownMessage,
 )
 from harness.runtimes.log_lines import ERROR_LEVELS, Line, LogText
 
-__all__ = ["Failure", "FailureKind", "errors_of", "fallback_cause", "fatal_cause", "signal_name", "signal_of"]
+__all__ = [
+    "Failure",
+    "FailureKind",
+    "errors_of",
+    "fallback_cause",
+    "fatal_cause",
+    "plugin_cause",
+    "signal_name",
+    "signal_of",
+]
 
 ERRORS_AT_MOST = 100
 _DETAIL_AT_MOST = 200
@@ -146,6 +156,11 @@ def fallback_cause(log: LogText, asked: tuple[str, ...]) -> Failure | None:
             if known.text in line.text and (family(line.text) in asked or (not asked and known in SAID_WHEN_ASKED)):
                 return Failure(known.kind, line.text[:_DETAIL_AT_MOST], known.remedy)
     return None
+
+
+def plugin_cause(log: LogText) -> Failure | None:
+    """The first message of a vendor's plugin that it could not use its processor."""
+    return _first(log, PLUGIN)
 
 
 def fatal_cause(log: LogText, asked: tuple[str, ...], *, started: bool, in_run: bool) -> Failure | None:

@@ -103,6 +103,8 @@ FATAL = (
     _M("Failed to allocate tensors!", _K.OP_FAILED, weak=True),
     _M("Benchmarking failed.", _K.FAILED, weak=True),
 )
+# What a plugin says of its processor; the tool may go on without it.
+PLUGIN = tuple(one for one in FATAL if one.kind is _K.DELEGATE_CREATION)
 FATAL_PATTERNS = (
     (
         re.compile(r"Node number \d{1,9} \(\w{0,60}Delegate\w{0,60}\) failed to (?:prepare|invoke)", re.ASCII),

@@ -93,6 +93,15 @@ class _Summary:
     inference_avg_us: float | None = None
 
 
+@dataclass(frozen=True)
+class _Box:
+    """Both loops as a summary gives them."""
+
+    init_us: float | None
+    warmup: Block
+    inference: Block
+
+
 @dataclass
 class _Loop:
     title: str
@@ -109,20 +118,15 @@ def read_blocks(lines: tuple[Line, ...]) -> Blocks:
     contradiction = ""
     if inference is not None and not _agrees(inference, summary):
         contradiction, inference = "the measurement's average is not that of the summary", None
-    warmup = warmup or (
-        litert.warmup if litert is not None else _average(summary.warmup_avg_us if summary is not None else None)
-    )
+    left = litert or _averages(summary)
+    warmup = warmup or left.warmup
     if inference is None and not contradiction:
-        inference = (
-            litert.inference
-            if litert is not None
-            else _average(summary.inference_avg_us if summary is not None else None)
-        )
+        inference = left.inference
     first_us = warmup.first_us if summary is None or summary.first_us is None else summary.first_us
     return Blocks(
         warmup,
         inference or NO_BLOCK,
-        init_us=summary.init_us if summary is not None else litert.init_us if litert is not None else None,
+        init_us=left.init_us if summary is None else summary.init_us,
         first_inference_us=first_us,
         summarized=summary is not None or litert is not None,
         in_run=bool(loops),
@@ -131,9 +135,11 @@ def read_blocks(lines: tuple[Line, ...]) -> Blocks:
     )
 
 
-def _average(avg_us: float | None) -> Block:
-    """A loop of which only the summary's average is left."""
-    return replace(NO_BLOCK, avg_us=avg_us)
+def _averages(summary: _Summary | None) -> _Box:
+    """What is left of loops without their lines: the summary's averages."""
+    if summary is None:
+        return _Box(None, NO_BLOCK, NO_BLOCK)
+    return _Box(summary.init_us, Block(avg_us=summary.warmup_avg_us), Block(avg_us=summary.inference_avg_us))
 
 
 def _last_run(lines: tuple[Line, ...]) -> tuple[Line, ...]:
@@ -272,13 +278,6 @@ def _summary(line: Line) -> _Summary | None:
     else:
         return None
     return _Summary(init_us, first_us, warmup_us, inference_us if line.whole else None)
-
-
-@dataclass(frozen=True)
-class _Box:
-    init_us: float | None
-    warmup: Block
-    inference: Block
 
 
 def _litert_box(lines: tuple[Line, ...]) -> _Box | None:

@@ -163,6 +163,15 @@ def test_exit_0_on_the_cpu_although_a_delegate_was_asked_for(flags: str, line: s
     assert parsed.inference.count == 50
 
 
+def test_a_plugin_without_its_dsp_is_the_cause_of_a_silent_fallback() -> None:
+    lines = ["EXTERNAL delegate created.", "<E> Unable to load Skel Library. transportStatus: 9"]
+    found = failure(parse_log(log(*lines, flags="--external_delegate_path=libQnnTFLiteDelegate.so")))
+    assert found.kind is K.DELEGATE_CREATION
+    assert "ADSP_LIBRARY_PATH" in found.remedy
+    taken = "TfLiteQnnDelegate delegate: 31 nodes delegated out of 31 nodes with 1 partitions."
+    assert parse_log(log(*lines, taken, flags="--external_delegate_path=libQnnTFLiteDelegate.so")).ok
+
+
 def test_accelerators_that_litert_lacks_and_nobody_asked_for() -> None:
     line = "WARNING: NPU accelerator could not be loaded and registered: kLiteRtStatusErrorInvalidArgument."
     assert parse_log(log(line, flags="--use_cpu=true")).ok
