@@ -594,3 +594,7 @@ class ResultRow:
     model_sha256: str = ""
     accuracy_samples: int | None = None
     device_id: str = ""
+    thermal_status: int | None = None
+    battery_pct: float | None = None
+    telemetry_load: float | None = None
+    notes: str = ""

@@ -64,6 +64,9 @@ FIGURES: dict[str, Figure] = {
     "temp_start_c": Figure("temperature", "start", "C", LOWER, "invocations"),
     "temp_end_c": Figure("temperature", "end", "C", LOWER, "invocations"),
     "foreign_load": Figure("foreign_load", "value", "1", LOWER, "invocations"),
+    "thermal_status": Figure("thermal_status", "max", "level", LOWER, "invocations"),
+    "battery_pct": Figure("battery", "end", "%", NEITHER, "invocations"),
+    "telemetry_load": Figure("telemetry_load", "value", "1", LOWER, "invocations"),
 }
 
 

@@ -37,6 +37,7 @@ _REMEDIES = {
     Status.FAILED: "The log of the invocation or of the conversion says more.",
     Status.INTERRUPTED: "Continue with `harness run --resume`.",
 }
+MAX_NOTES = 20
 _NOT_MADE = "no timing invocation was made"
 
 
@@ -281,7 +282,18 @@ def _observed(seen: list[Evidence]) -> _Columns:
         "temp_start_c": next((each.temp_start_c for each in seen if each.temp_start_c is not None), None),
         "temp_end_c": next((each.temp_end_c for each in reversed(seen) if each.temp_end_c is not None), None),
         "foreign_load": _median(each.foreign_load for each in seen),
+        "thermal_status": max((each.thermal_status for each in seen if each.thermal_status is not None), default=None),
+        "battery_pct": next((each.battery_pct for each in reversed(seen) if each.battery_pct is not None), None),
+        "telemetry_load": _median(each.telemetry_load for each in seen),
+        "notes": _notes(seen),
     }
+
+
+def _notes(seen: list[Evidence]) -> str:
+    """The remarks on the invocations, each once, with the number of those that it does not hold for all."""
+    counts = Counter(note for each in seen for note in dict.fromkeys(each.notes))
+    told = [note if count == len(seen) else f"{note} ({count} of {len(seen)})" for note, count in counts.items()]
+    return "; ".join(told[:MAX_NOTES])
 
 
 def _coverage(last: list[InvocationRecord]) -> Coverage | None:

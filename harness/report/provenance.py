@@ -93,7 +93,18 @@ def _tensor(tensor: TensorInfo) -> str:
 EVIDENCE_SHOWN = 500
 EVIDENCE_HEADS = (
     *("Case", "Clock, GHz", "Of highest", "Seen by", "Temperature, °C", "Foreign load", "Coverage", "Timed"),
-    *("Invocations", "Samples", "Could see", "Init, ms", "First, ms", "All scores", "Proof or doubt"),
+    *(
+        "Invocations",
+        "Samples",
+        "Could see",
+        "Init, ms",
+        "First, ms",
+        "All scores",
+        "Thermal status",
+        "Telemetry",
+        "Notes",
+        "Proof or doubt",
+    ),
 )
 
 
@@ -140,6 +151,9 @@ def evidence_cells(row: ResultRow, labels: Labels) -> tuple[str, ...]:
         number(row.init_ms),
         number(row.first_inference_ms),
         _scores(row),
+        "—" if row.thermal_status is None else str(row.thermal_status),
+        percent(100 * row.telemetry_load) if row.telemetry_load is not None else "—",
+        row.notes or "—",
         row.reasons or "—",
     )
 

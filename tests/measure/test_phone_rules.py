@@ -62,17 +62,17 @@ def test_another_device_is_not_judged_by_it(fields: dict[str, Any], verdict: Ver
 
 def test_the_cost_of_watching_counts_by_its_mean() -> None:
     """A tick of 10 ms more or less in a short invocation is nothing."""
-    assert phone_findings(evidence_of(phone_case(), spoil(timings(), 3, telemetry_load=0.012))) != []
-    quantised = spoil(spoil(timings(), 8, telemetry_load=0.005), 4, telemetry_load=0.014)
+    assert phone_findings(evidence_of(phone_case(), spoil(timings(), 3, telemetry_load=0.06))) != []
+    quantised = spoil(spoil(timings(), 8, telemetry_load=0.03), 4, telemetry_load=0.069)
     assert phone_findings(evidence_of(phone_case(), quantised)) == []
-    judgement = judge(evidence_of(phone_case(), spoil(timings(), 8, telemetry_load=0.023)))
-    reason = "watching the phone took 2.3% of a core like the measured one (mean of 8 invocations, 1% is the most)"
+    judgement = judge(evidence_of(phone_case(), spoil(timings(), 8, telemetry_load=0.073)))
+    reason = "watching the phone took 7.3% of a core like the measured one (mean of 8 invocations, 5% is the most)"
     assert (judgement.verdict, judgement.reasons) == (Verdict.NOISY, (reason,))
     assert judge(evidence_of(case(), spoil(timings(), 8, telemetry_load=0.5))).verdict is Verdict.TRUSTED
 
 
 @pytest.mark.parametrize(
-    "fields", [{"thermal_status": 0}, {"thermal_status": None}, {"telemetry_load": 0.01}, {"telemetry_load": None}]
+    "fields", [{"thermal_status": 0}, {"thermal_status": None}, {"telemetry_load": 0.05}, {"telemetry_load": None}]
 )
 def test_no_finding_at_the_limit_or_without_a_figure(fields: dict[str, Any]) -> None:
     assert phone_findings(evidence_of(phone_case(), spoil(timings(), 8, **fields))) == []

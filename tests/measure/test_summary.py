@@ -74,7 +74,8 @@ def test_a_complete_row_has_every_column_that_there_is_evidence_for() -> None:
     memory = record(CASE, 0, result(peak_rss_mib=59.0, pss_mib=50.0, samples_ns=None), Purpose.MEMORY)
     row = rows([*temps, memory])
     empty = {field.name for field in fields(row) if getattr(row, field.name) in (None, "")}
-    assert empty == {"remedy", "clock_share", "accelerator"}
+    phones = {"thermal_status", "battery_pct", "telemetry_load", "notes"}
+    assert empty == {"remedy", "clock_share", "accelerator", *phones}
     assert (row.status, row.verdict) == (Status.DONE, Verdict.TRUSTED)
     assert (row.device, row.model, row.variant, row.backend) == ("EPYC 9005", "mobilenet_v2", "int8", "cpu xnnpack")
     assert row.latency_p50_ms == pytest.approx(1.58, rel=0.005)
@@ -218,3 +219,12 @@ def test_a_tool_that_keeps_its_samples_to_itself_is_summarised_by_what_it_says()
     assert row.samples == 50 * len(good())
     assert told(ToolTiming(50, avg_us=4000.0)).latency_p50_ms == pytest.approx(4.0), "an old tool has no median"
     assert told(ToolTiming(0, avg_us=float("nan"))).status is not Status.DONE
+
+
+def test_what_a_phone_tells_beside_the_clock_is_in_the_row() -> None:
+    hot = replace(EVIDENCE, thermal_status=1, battery_pct=80.0, telemetry_load=0.004, notes=("setting not made: x",))
+    cool = replace(hot, thermal_status=0, battery_pct=79.0, notes=("setting not made: x", "core 7 went offline"))
+    records = [record(CASE, block, result(evidence=cool if block else hot)) for block in range(4)]
+    row = rows(records)
+    assert (row.thermal_status, row.battery_pct, row.telemetry_load) == (1, 79.0, 0.004)
+    assert row.notes == "setting not made: x; core 7 went offline (3 of 4)"

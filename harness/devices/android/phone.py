@@ -36,7 +36,9 @@ from harness.errors import (
 RECONNECT_S = 10.0
 FIRST_SAMPLE_S = 5.0
 LAST_SAMPLE_S = 1.5
+BASELINE_S = 1.0
 SILENT_S = 10.0
+MOMENT_S = 0.01
 FETCH_TIMEOUT_S = 300.0
 
 
@@ -118,7 +120,9 @@ class AndroidDevice:
         result = self._connection.run(argv, stdin=stdin, env=env, timeout_s=timeout_s, cancel=cancel, watch=watch)
         if watch is None or result.observed is None:
             return result
-        return replace(result, evidence=self._evidence(result, watch))
+        evidence = self._evidence(result, watch)
+        not_made = tuple(f"setting not made: {text}" for text in (self._applied.not_made if self._applied else ()))
+        return replace(result, evidence=replace(evidence, notes=(*evidence.notes, *not_made)))
 
     def _keep_lease(self) -> None:
         if self._lease.generation is None:
@@ -234,8 +238,10 @@ class AndroidDevice:
     def _begin_telemetry(self) -> None:
         self._telemetry = Telemetry(self._connection, self._cpus, observer_cpu=observer_cpu(self.phone, self._cpus))
         self._telemetry.start()
-        uptime_s = self.phone.uptime_s or 0.0
-        self._telemetry.wait_past(uptime_s, FIRST_SAMPLE_S)
+        self._telemetry.wait_past(self.phone.uptime_s or 0.0, FIRST_SAMPLE_S)
+        first = self._telemetry.latest()
+        if first is not None:  # a few samples, so that one odd reading is no baseline
+            self._telemetry.wait_past(first.uptime_s + BASELINE_S, FIRST_SAMPLE_S)
         self._start = baseline_of(self._telemetry.samples())
         self._waiting = False
 
@@ -267,7 +273,8 @@ class AndroidDevice:
             telemetry.start()
         except HarnessError:
             return False  # the next invocation finds out what became of the phone
-        return telemetry.wait_past(0.0, FIRST_SAMPLE_S)
+        last = telemetry.latest()
+        return telemetry.wait_past(0.0 if last is None else last.uptime_s + MOMENT_S, FIRST_SAMPLE_S)
 
     def redo_reason(self, evidence: Evidence) -> str:
         """What shows that an invocation was throttled, or an empty text."""
