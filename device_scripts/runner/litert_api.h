@@ -31,12 +31,14 @@ struct litert_quantization {
   int64_t zero_point;
 };
 
-struct litert_option { /* a tagged value for the environment */
+struct litert_option { /* for the environment; 24 bytes */
   int32_t tag;
-  int32_t type;
-  union {
-    int64_t integer;
-    const char *text;
+  struct {
+    int32_t type;
+    union {
+      int64_t integer;
+      const char *text;
+    };
   } value;
 };
 
@@ -69,6 +71,11 @@ struct litert_api {
   int (*run)(handle, size_t, size_t, handle *, size_t, handle *);
   /* May be missing. */
   int (*fully_accelerated)(handle, bool *);
+  int (*fully_off_cpu)(handle, bool *);
+  int (*accelerator_count)(handle, size_t *);
+  int (*accelerator)(handle, size_t, handle *);
+  int (*accelerator_name)(handle, const char **);
+  int (*accelerator_hardware)(handle, int *);
   int (*buffer_size)(handle, size_t *);
   int (*signature_subgraph)(handle, handle *);
   int (*operator_count)(handle, size_t *);

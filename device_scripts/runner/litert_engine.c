@@ -210,9 +210,9 @@ static struct coverage coverage(struct engine *engine) {
   int64_t total = (int64_t)operators;
   if (e->delegate == DELEGATE_BUILTIN || e->delegate == DELEGATE_REFERENCE) return (struct coverage){true, 0, total, 0};
   bool full = false;
-  /* With the GPU, the CPU's XNNPACK takes what the GPU refuses and counts as acceleration: that proves nothing here. */
-  if (e->delegate != DELEGATE_GPU && e->api->fully_accelerated != NULL &&
-      e->api->fully_accelerated(e->compiled, &full) == 0 && full)
+  /* With the GPU, the CPU's XNNPACK takes what the GPU refuses, and the older of the two counts that, too. */
+  int (*all)(handle, bool *) = e->delegate == DELEGATE_GPU ? e->api->fully_off_cpu : e->api->fully_accelerated;
+  if (all != NULL && all(e->compiled, &full) == 0 && full)
     return (struct coverage){true, total, total, 1};
   return (struct coverage){true, -1, total, -1};
 }
@@ -225,12 +225,31 @@ static void open_environment(struct litert_engine *e, const struct args *args) {
   char *slash = folder == NULL ? NULL : strrchr(folder, '/');
   if (args->delegate == DELEGATE_GPU && slash != NULL) {
     *slash = '\0';
-    struct litert_option option = {OPTION_RUNTIME_LIBRARY_DIR, OPTION_TEXT, {.text = folder}};
+    struct litert_option option = {OPTION_RUNTIME_LIBRARY_DIR, {OPTION_TEXT, {.text = folder}}};
     /* The folder's name must live as long as the environment. */
     if (e->api->create_environment(1, &option, &e->environment) == 0) return;
   }
   free(folder);
   must(e->api->create_environment(0, NULL, &e->environment), "library", "make an environment");
+}
+
+/* The name of the registered GPU accelerator. Without one LiteRT would silently compile for the CPU. */
+static const char *gpu_accelerator(struct litert_engine *e) {
+  size_t count = 0;
+  if (e->api->accelerator_count == NULL || e->api->accelerator == NULL || e->api->accelerator_hardware == NULL ||
+      e->api->accelerator_name == NULL || e->api->accelerator_count(e->environment, &count) != 0)
+    die("unsupported", "this LiteRT does not tell its accelerators, so that its GPU cannot be proven");
+  for (size_t i = 0; i < count; i++) {
+    handle accelerator = NULL;
+    int hardware = 0;
+    const char *name = NULL;
+    if (e->api->accelerator(e->environment, i, &accelerator) == 0 &&
+        e->api->accelerator_hardware(accelerator, &hardware) == 0 && (hardware & LITERT_GPU) &&
+        e->api->accelerator_name(accelerator, &name) == 0 && name != NULL)
+      return name;
+  }
+  die("unsupported", "LiteRT has loaded no GPU accelerator: its library (libLiteRt...Accelerator.so) must lie beside "
+      "libLiteRt.so, and the GPU's driver must be there");
 }
 
 static void describe_abi(struct backend *backend, const struct litert_api *api, bool env_first) {
@@ -282,11 +301,12 @@ static struct engine *make(struct backend *backend, const struct args *args) {
     die("unsupported", "the LiteRT C API takes no external delegate; give a library with the TensorFlow Lite C API");
   *e = (struct litert_engine){.api = backend->state, .delegate = args->delegate};
   *engine = (struct engine){.state = e, .write = write_input, .call = call, .read = read_outputs, .coverage = coverage,
-                            .accelerator = args->delegate == DELEGATE_GPU ? "GPU" : ""};
+                            .accelerator = ""};
   const char *kernels = args->delegate == DELEGATE_BUILTIN || args->delegate == DELEGATE_REFERENCE ? args->delegate_name : NULL;
   check_model_file(args->model);
   int64_t begin = now_ns();
   open_environment(e, args);
+  if (args->delegate == DELEGATE_GPU) engine->accelerator = gpu_accelerator(e);
   load_model(e, backend, args);
   size_engine(e, engine);
   check_inputs(e, engine->input_count);

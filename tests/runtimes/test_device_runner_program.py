@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from harness.devices.vulkan import find_vulkan
 from harness.runtimes.litert_protocol import unpack_ns
 from tests.runtimes.runner_program import CPU, error, lines, litert_library, result, run, runner
 from tests.runtimes.wire import MODELS
@@ -108,6 +109,39 @@ def test_a_dynamic_batch_runs_as_one_and_says_so() -> None:
     found = result("--purpose=memory", model("dynamic_batch"))
     assert found["inputs"][0]["shape"] == [1, 8, 8, 1]
     assert "the batch dimension is dynamic and ran as 1" in found["evidence"]["notes"]
+
+
+# ---- the GPU ---------------------------------------------------------------------------------------------------------
+
+
+def test_a_gpu_that_is_not_there_is_no_cpu_row(tmp_path: Path) -> None:
+    """LiteRT itself would compile for the CPU without a word."""
+    (tmp_path / "libLiteRt.so").symlink_to(litert_library())
+    kind, message = error("--purpose=memory", model("float32"), "--delegate=gpu", library=tmp_path / "libLiteRt.so")
+    assert (kind, "no GPU accelerator" in message) == ("unsupported", True)
+
+
+def test_the_gpu_computes_and_the_wait_is_in_the_sample(tmp_path: Path) -> None:
+    found = find_vulkan()
+    if not found or not (litert_library().parent / "libLiteRtWebGpuAccelerator.so").is_file():
+        pytest.skip("no Vulkan device, or no accelerator for it")
+    runtime_dir = tmp_path / "xdg"
+    runtime_dir.mkdir(mode=0o700)
+    environment = {**os.environ, **found[0].env, "XDG_RUNTIME_DIR": str(runtime_dir)}
+    if found[0].loader and "/" in found[0].loader:
+        environment["LD_LIBRARY_PATH"] = str(Path(found[0].loader).parent)
+    inputs = samples()
+    inputs.tofile(tmp_path / "in.raw")
+    gpu = (model("float32"), "--delegate=gpu", "--delegate-option=precision:float32")
+    files = (f"--inputs={tmp_path / 'in.raw'}", f"--outputs={tmp_path / 'out.raw'}")
+    told = result("--purpose=outputs", *gpu, *files, env=environment)
+    outputs = np.fromfile(tmp_path / "out.raw", np.float32).reshape(COUNT, 3)
+    np.testing.assert_allclose(outputs, expected("float32", inputs, builtin=False), rtol=1e-3, atol=1e-5)
+    assert "GPU" in told["accelerator"]
+    timed = result("--purpose=timing", *gpu, *QUICK, env=environment)
+    # The call only submits: a sample without the wait for the outputs would be a fraction of this.
+    assert np.median(unpack_ns(timed["samples"])) / 1e3 > 0.5 * timed["evidence"]["output_read_us"]
+    assert timed["coverage"]["total_nodes"] == 4
 
 
 # ---- memory ----------------------------------------------------------------------------------------------------------
