@@ -20,6 +20,7 @@ from tests.phone import rootfs, toybox
 from tests.phone.debian import SUITE, Archive, UnavailableError
 
 HERE = Path(__file__).parent
+_failure: list[str] = []
 UNUSED_S = 7 * 24 * 3600.0
 PACKAGES = ("adbd", "mksh", "toybox")
 _INPUTS = ("build.py", "debian.py", "rootfs.py", "toybox.py", "applets.txt", "commands/**/*", "native/*")
@@ -45,11 +46,17 @@ def phone_root() -> Path:
     """The folder with the phone's files, built when it is not there yet.
 
     Raises:
-        UnavailableError: with the reason and, where there is one, the remedy.
+        UnavailableError: with the reason and, where there is one, the remedy. It is tried once in a process.
     """
     if platform.machine() != "x86_64":
         raise UnavailableError(f"the virtual phone is built on x86-64 machines, this is {platform.machine()}")
-    root = kept(f"root-{key()}", _build)
+    if _failure:
+        raise UnavailableError(_failure[0])
+    try:
+        root = kept(f"root-{key()}", _build)
+    except UnavailableError as reason:
+        _failure.append(str(reason))
+        raise
     os.utime(root)
     _forget_unused(root.parent)
     return root

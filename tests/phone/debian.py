@@ -13,23 +13,30 @@ SUITE = "trixie"
 MIRROR_VARIABLE = "VIRTUAL_PHONE_MIRROR"
 KEYRING = Path("/usr/share/keyrings/debian-archive-keyring.gpg")
 TIMEOUT_S = 300.0
+UPDATE_TIMEOUT_S = 60.0
 
 
 class UnavailableError(Exception):
     """This machine cannot have a virtual phone; the message says why, tests skip with it."""
 
 
-def run(argv: Sequence[str | Path], *, cwd: Path | None = None, env: dict[str, str] | None = None) -> str:
+def run(
+    argv: Sequence[str | Path],
+    *,
+    cwd: Path | None = None,
+    env: dict[str, str] | None = None,
+    timeout_s: float = TIMEOUT_S,
+) -> str:
     """Standard output of a command.
 
     Raises:
-        UnavailableError: it is missing, failed or took longer than five minutes.
+        UnavailableError: it is missing, failed or took longer than `timeout_s`.
     """
     command = [str(part) for part in argv]
     environment = {**os.environ, **(env or {}), "LC_ALL": "C"}
     try:
         done = subprocess.run(
-            command, cwd=cwd, env=environment, capture_output=True, timeout=TIMEOUT_S, stdin=subprocess.DEVNULL
+            command, cwd=cwd, env=environment, capture_output=True, timeout=timeout_s, stdin=subprocess.DEVNULL
         )
     except (OSError, subprocess.TimeoutExpired) as error:
         raise UnavailableError(f"{command[0]}: {error}") from error
@@ -71,7 +78,7 @@ class Archive:
         config.touch(mode=0o600)  # a proxy's address may hold a password
         config.write_text(_settings(folder, architecture) + _transport())
         self._env = {"APT_CONFIG": str(config)}
-        run(["apt-get", "-qq", "update"], env=self._env)
+        run(["apt-get", "-qq", "update"], env=self._env, timeout_s=UPDATE_TIMEOUT_S)
 
     def unpack(self, packages: Sequence[str], target: Path) -> None:
         """The files of the packages and of all they depend on, without running anything of theirs."""
@@ -112,6 +119,7 @@ def _settings(folder: Path, architecture: str) -> str:
     return (
         f'APT::Architecture "{architecture}"; APT::Architectures "{architecture}";\n'
         f'APT::Install-Recommends "false"; APT::Sandbox::User "root"; Acquire::Languages "none";\n'
+        'APT::Update::Error-Mode "any";\n'
         f'Dir::State "{folder}"; Dir::State::status "{folder}/status"; Dir::Cache "{folder}/cache";\n'
         f'Dir::Etc::sourcelist "{folder}/sources.list"; Dir::Etc::sourceparts "/dev/null";\n'
         'Dir::Etc::main "/dev/null"; Dir::Etc::parts "/dev/null";\n'
@@ -123,4 +131,5 @@ def _transport() -> str:
     """How this machine reaches its mirror (proxies, retries, checks), without the hooks that its apt runs."""
     lines = run(["apt-config", "dump"]).splitlines()
     wanted = (line for line in lines if line.startswith("Acquire::") and not line.startswith("Acquire::Languages"))
-    return "\n".join(wanted) + "\n"
+    patience = 'Acquire::Retries "1"; Acquire::http::Timeout "15"; Acquire::https::Timeout "15";'
+    return "\n".join([*wanted, patience]) + "\n"

@@ -42,6 +42,22 @@ def test_a_failed_build_leaves_nothing_that_counts(tmp_path: Path, monkeypatch: 
     assert [path.name for path in (tmp_path / "virtual-phone").iterdir()] == ["thing.lock"]
 
 
+def test_a_failed_build_is_tried_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    monkeypatch.setattr(build, "_failure", [])
+    tries: list[Path] = []
+
+    def fail(target: Path) -> None:
+        tries.append(target)
+        raise UnavailableError("no network")
+
+    monkeypatch.setattr(build, "_build", fail)
+    for _ in range(3):
+        with pytest.raises(UnavailableError, match="no network"):
+            build.phone_root()
+    assert len(tries) == 1
+
+
 def test_phones_of_earlier_versions_go_after_a_week(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     monkeypatch.setattr(build, "_build", lambda target: target.mkdir())
