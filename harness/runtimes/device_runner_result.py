@@ -60,7 +60,7 @@ def runner_argv(
         "delegate-library": files.delegate,
         "threads": str(request.backend.threads),
         "cpus": ",".join(map(str, cpus)),
-        "seed": str(request.seed),
+        "seed": str(request.seed % 2**63),
     }
     if request.purpose is Purpose.TIMING:
         flags |= {
