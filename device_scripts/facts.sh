@@ -73,8 +73,14 @@ picked() { # KEY PATH PREFIX...: the lines of a file that begin with one of the 
   fi
 }
 
-# timeout SECONDS COMMAND... kills it with SIGKILL, where that can be done at all.
-if have timeout && timeout -s KILL 5 cat /dev/null 2>/dev/null; then
+# bounded SECONDS COMMAND... kills it with SIGKILL, where that can be done at all. The timeout of toybox 0.8.9 loses the
+# exit status of about every second command and exits with 127 instead.
+limiter=none
+if have timeout; then
+  timeout -s KILL 5 cat /dev/null 2>/dev/null
+  case $? in 0 | 127) limiter=timeout ;; esac
+fi
+if [ "$limiter" = timeout ]; then
   bounded() { timeout -s KILL "$@"; }
 elif have sleep; then
   bounded() {
@@ -115,13 +121,12 @@ ask() { # KEY SECONDS COMMAND...: leaves the output in $text and why there is no
     text=$(bounded "$@" </dev/null 2>/dev/null)
     code=$?
     case $code in
-      0) [ -n "$text" ] || why=empty ;;
+      0 | 127) [ -n "$text" ] || why=empty ;; # the command is there: see `bounded`
       124 | 137 | 143)
         why=timeout
         ! is_service "$2" || stuck=$((stuck + 1))
         ;;
       126) why=denied ;;
-      127) why=missing ;;
       *) why="failed $code" ;;
     esac
   fi
@@ -162,6 +167,7 @@ properties() {
 kernel() {
   out '@kernel'
   say release 5 uname -r
+  file osrelease /proc/sys/kernel/osrelease
   file boot_id /proc/sys/kernel/random/boot_id
   file uptime /proc/uptime
   file load /proc/loadavg

@@ -91,7 +91,7 @@ def _identity(points: _Points) -> PhoneFacts:
         booted=_booted(points),
         debuggable=points.read("debuggable", "properties", "ro.debuggable", values.flag),
         build_type=text("build_type"),
-        kernel=points.text("kernel", "kernel", "release"),
+        kernel=points.text("kernel", "kernel", "release") or points.sections.text("kernel", "osrelease"),
         selinux=points.text("selinux", "kernel", "selinux"),
         boot_id=points.read("boot_id", "kernel", "boot_id", values.boot_id),
     )
@@ -226,5 +226,10 @@ def _root(points: _Points) -> str | None:
 
 
 def _libraries(points: _Points) -> tuple[str, ...]:
+    """The paths of the libraries that were found; where there are none, which folders may not be listed."""
     text = points.text("libraries", "libraries", "found") or ""
+    reasons = points.sections.reasons.items()
+    denied = [key for (section, key), word in reasons if section == "libraries" and word == "denied"]
+    if denied:
+        points.unread["libraries"] = f"the phone denies {', '.join(denied)}"
     return tuple(line for line in text.split("\n") if line.startswith("/") and not is_refusal(line))

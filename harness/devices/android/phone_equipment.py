@@ -107,8 +107,8 @@ def _gpu(facts: PhoneFacts) -> Finding:
     inside = facts.has_library(*OPENCL_INSIDE)
     if inside is not None:
         return Finding("ok", "gpu", f"{name}, OpenCL perhaps in its driver {inside}")
-    if facts.gpu is None and not facts.libraries:
-        text = f"not known: {facts.why('gpu') or facts.why('libraries')}"
+    if not facts.libraries and (facts.gpu is None or "denies" in facts.why("libraries")):
+        text = f"not known: {facts.why('libraries') or facts.why('gpu')}"
         return Finding("warning", "gpu", text, "Check `adb shell dumpsys SurfaceFlinger | grep GLES`.")
     text = f"{name}, no OpenCL library found: the delegate has only {facts.gpu_api or 'OpenGL ES'}"
     return Finding(

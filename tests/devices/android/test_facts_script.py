@@ -193,6 +193,13 @@ def test_a_hanging_service_does_not_hang_the_script(tmp_path: Path, sh: tuple[st
     assert facts.pinning is True
 
 
+def test_a_timeout_that_loses_the_exit_status_loses_nothing_else(tmp_path: Path, sh: tuple[str, ...]) -> None:
+    phone = pixel()
+    phone.tools = tuple(tool for tool in phone.tools if tool != "timeout")
+    phone.commands["timeout"] = 'shift 3; "$@"; exit 127'  # as toybox 0.8.9 has it now and then
+    assert phone.facts(tmp_path, sh) == parse_facts(output_of(pixel))
+
+
 @pytest.mark.parametrize("timeout", [True, False], ids=["timeout", "no timeout"])
 def test_root_that_asks_its_owner_is_asked_once(tmp_path: Path, sh: tuple[str, ...], timeout: bool) -> None:
     phone = hasty(pixel(), timeout=timeout)

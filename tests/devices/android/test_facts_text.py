@@ -178,6 +178,21 @@ def test_isolated_cores() -> None:
     assert [core.index for core in with_line("isolated!missing", "isolated=6-7").cores if core.isolated] == [6, 7]
 
 
+def test_folders_of_libraries_that_may_not_be_listed_are_named() -> None:
+    lines = [line for line in printed().split("\n") if "lib" not in line or not line.startswith(("|/", "found="))]
+    text = "\n".join(lines).replace("\n/vendor/lib64=yes\n", "\n/vendor/lib64!denied\n")
+    assert parse_facts(text).why("libraries") == "the phone denies /vendor/lib64"
+
+
+def test_the_kernel_without_uname() -> None:
+    facts = parse_facts(
+        printed()
+        .replace("\nosrelease!missing", "\nosrelease=5.4.1-android")
+        .replace("\nrelease=", "\nrelease!missing\nx=")
+    )
+    assert facts.kernel == "5.4.1-android"
+
+
 def test_device_facts_are_what_other_rooms_know() -> None:
     shown = parse_facts(printed()).device_facts("adb-3a01")
     assert (shown.kind, shown.model, shown.soc) == ("adb", "Google Pixel 8", "Google Tensor G3")
