@@ -10,6 +10,7 @@ import secrets
 import socket
 import time
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime, timezone
 
@@ -18,13 +19,14 @@ from harness.devices.android.changes import Change, Entry
 from harness.devices.android.cpufreq import KEY as CPUFREQ
 from harness.devices.android.cpufreq import Policy, dump_command, parse_policies
 from harness.devices.android.journal import Journal
-from harness.devices.android.knobs import CLOCK_TOLERANCE, running_clock
+from harness.devices.android.knobs import running_clock
 from harness.devices.android.look import Look, look_at, read_commands, read_key, value_of
-from harness.devices.android.restore import PAUSE_S, TRIES, Phone, Restored, marker_command, put_back, show
+from harness.devices.android.read_back import accepted, holds, judge
+from harness.devices.android.restore import PAUSE_S, TRIES, Phone, Restored, marker_command, put_back
 from harness.devices.android.shell import Shell
 from harness.devices.android.wishes import Abilities, Wish, Wishes, wants_clocks, wishes_of
 from harness.domain import DeviceSettings
-from harness.errors import DeviceError, ParseError, StorageFullError
+from harness.errors import DeviceError, HarnessError, ParseError, StorageFullError, TransientError
 
 SETTLE_S = 0.2
 
@@ -70,7 +72,8 @@ def apply(
 ) -> Applied:
     """Change on a phone what `settings` asks for and nothing else, in about three round trips.
 
-    What an earlier session left changed is put back first. When this raises, `put_back` undoes what was begun.
+    What an earlier session left changed is put back first. When this raises, what was begun has been undone if the
+    phone was there; if not, `put_back` does it later.
 
     Args:
         identity: the phone's name in the journal, the same however it is connected.
@@ -94,13 +97,34 @@ def apply(
     if not due:
         return Applied(phone, journal, (), not_made, notes, sleep)
     entry = _entry(phone, look, _changes(due, left, before), host or socket.gethostname())
-    journal.put(entry)
+    try:
+        journal.put(entry)
+        changed, failed = _make(phone, entry, due, before, left, journal, sleep)
+    except TransientError:
+        raise  # the phone is away: it keeps its entry in the journal
+    except BaseException:
+        with suppress(HarnessError):
+            put_back(phone, journal, sleep=sleep)
+        raise
+    return Applied(phone, journal, changed, (*not_made, *failed), notes, sleep)
+
+
+def _make(
+    phone: Phone,
+    entry: Entry,
+    due: Sequence[Wish],
+    before: dict[str, Answer],
+    left: tuple[Change, ...],
+    journal: Journal,
+    sleep: Callable[[float], None],
+) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Write what is due, and keep in the journal what the phone took; sentences on what changed and what did not."""
     answers = _write(phone, entry, due, sleep)
     _check_marker(answers, journal, entry, left)
-    changed, failed, unmade = _judge(due, before, answers)
+    changed, failed, unmade = judge(due, before, answers)
     confirmed = [replace(one, made=True) for one in entry.changes if one.key not in unmade]
     journal.put(replace(entry, changes=tuple(confirmed)))
-    return Applied(phone, journal, changed, (*not_made, *failed), notes, sleep)
+    return changed, failed
 
 
 def _look_and_clean(
@@ -176,7 +200,7 @@ def _write(phone: Phone, entry: Entry, due: Sequence[Wish], sleep: Callable[[flo
     """Leave the marker, write, read back; what did not take although it was accepted is written again."""
     answers = _write_once(phone, [marker_command(entry)], due, sleep)
     for _ in range(TRIES - 1):
-        again = [wish for wish in due if _accepted(wish, answers) and not _holds(wish, answers)]
+        again = [wish for wish in due if accepted(wish, answers) and not holds(wish, answers)]
         if not again:
             break
         sleep(PAUSE_S)
@@ -190,7 +214,7 @@ def _write_once(
     """Clocks are read again a little later: power and thermal services of some phones put their own value back."""
     todo = list(wishes)
     answers = run_batch(phone.shell, [*first, *_commands(todo)], root=phone.root)
-    clocks = [wish for wish in todo if wish.knob.setting in ("governor", "clock_khz") and _accepted(wish, answers)]
+    clocks = [wish for wish in todo if wish.knob.setting in ("governor", "clock_khz") and accepted(wish, answers)]
     if clocks:
         sleep(SETTLE_S)
         answers |= run_batch(phone.shell, _readings(clocks), root=phone.root)
@@ -231,71 +255,3 @@ def _check_marker(answers: dict[str, Answer], journal: Journal, entry: Entry, le
         where=entry.device,
         remedy="Make room in /data/local/tmp on the phone; harness devices --clean removes old files.",
     )
-
-
-def _judge(
-    due: Iterable[Wish], before: dict[str, Answer], answers: dict[str, Answer]
-) -> tuple[tuple[str, ...], tuple[str, ...], frozenset[str]]:
-    """Sentences on what changed and on what did not become as wanted, and the keys that need no undoing."""
-    changed: list[str] = []
-    failed: list[str] = []
-    unmade: set[str] = set()
-    for wish in due:
-        key = wish.knob.key
-        old, new = _value(wish, before), _value(wish, answers)
-        if wish.knob.read is None and _holds(wish, answers):
-            changed.append(f"{key}: {'on' if wish.value == '1' else 'off'}")
-        elif wish.knob.read is not None and old != new:
-            changed.append(f"{key}: {old} -> {new}{f' ({wish.note})' if wish.note else ''}")
-        if not _holds(wish, answers):
-            failed.append(f"{key}: {_why(wish, new, answers)}")
-            unmade |= {key} if wish.knob.read is None and f"set:{key}" in answers else set()
-    return tuple(changed), tuple(failed), frozenset(unmade)
-
-
-def _accepted(wish: Wish, answers: dict[str, Answer]) -> bool:
-    answer = answers.get(f"set:{wish.knob.key}")
-    return answer is not None and answer.ok
-
-
-def _holds(wish: Wish, answers: dict[str, Answer]) -> bool:
-    """Whether the phone says that it is as wanted; without a getter, whether it accepted it."""
-    if wish.knob.read is None:
-        return _accepted(wish, answers)
-    try:
-        seen = value_of(wish.knob, answers.get(read_key(wish.knob)))
-    except ParseError:
-        return False
-    return wish.knob.is_wanted(seen, wish.value) and _runs_at(wish, answers) is None
-
-
-def _runs_at(wish: Wish, answers: dict[str, Answer]) -> int | None:
-    """The running clock in kHz where it is not the one that was set; None when it is, or nothing shows it."""
-    running = answers.get(f"run:{wish.knob.key}")
-    if running is None or not running.ok or not running.text.isdecimal():
-        return None
-    khz, wanted_khz = int(running.text), int(wish.value.split()[0])
-    return khz if abs(khz - wanted_khz) > CLOCK_TOLERANCE * wanted_khz else None
-
-
-def _value(wish: Wish, answers: dict[str, Answer]) -> str:
-    try:
-        return show(value_of(wish.knob, answers.get(read_key(wish.knob))))
-    except ParseError:
-        return "unreadable"
-
-
-def _why(wish: Wish, seen: str, answers: dict[str, Answer]) -> str:
-    """Why it is not as wanted, with advice where the phone's words have a known cause."""
-    answer = answers.get(f"set:{wish.knob.key}")
-    if answer is None:
-        return "the phone gave no answer" + (" as root" if wish.knob.root else "")
-    if not answer.ok or "SecurityException" in answer.text:
-        denied = "WRITE_SECURE_SETTINGS" in answer.text or "SecurityException" in answer.text
-        advice = "; some phones want 'USB debugging (Security settings)' switched on" if denied else ""
-        return f"the phone refuses it: {answer.first_line}{advice}"
-    running_khz = _runs_at(wish, answers)
-    if running_khz is not None:
-        return f"set to {wish.value.split()[0]}, the core runs at {running_khz}"
-    again = ", for something on the phone puts it back" if wish.knob.root else ""
-    return f"written as {wish.value}, it is {seen}{again}"

@@ -88,7 +88,10 @@ def test_everything_is_made_listed_and_put_back(phone: FakePhone, journal: Journ
     }
     # The kernel resets a governor's tunables when the governor comes back.
     phone.write(f"{CPUFREQ}/policy4/schedutil/up_rate_limit_us", "10000")
-    restored = applied.restore(phone.shell(sh))
+    wire = phone.shell(sh)
+    restored = applied.restore(wire)
+    (undoing,) = (script for script in wire.calls if "printf %s 500 >" in script)
+    assert undoing.index("printf %s schedutil >") < undoing.index("printf %s 500 >")  # else it would be reset again
     undone = phone.snapshot()
     assert undone.pop("settings/global.airplane_mode_on") == "0"  # Android has no way back to "never set"
     assert undone == before
@@ -215,6 +218,14 @@ def test_unsupported_fixed_performance_mode_is_not_undone(phone: FakePhone, jour
     assert applied.not_made == ("fixed_performance_mode: the phone refuses it: Failed to set FIXED_PERFORMANCE mode",)
     applied.restore()
     assert [call for call in phone.calls if call.endswith("enabled false")] == []
+
+
+def test_fixed_performance_mode_that_cannot_be_undone(phone: FakePhone, journal: Journal) -> None:
+    applied = make(phone.shell(), replace(NOTHING, fixed_performance_mode=True), journal)
+    phone.lists("denied", "fixed_performance")
+    with pytest.raises(RestoreError, match="fixed_performance_mode: Failed to set FIXED_PERFORMANCE mode") as failed:
+        applied.restore()
+    assert "cmd power set-fixed-performance-mode-enabled false" in failed.value.remedy
 
 
 def test_fixed_performance_mode_is_undone_only_if_we_set_it(phone: FakePhone, journal: Journal) -> None:
@@ -434,6 +445,15 @@ def test_a_death_inside_a_script_leaves_a_journal_that_restores_everything(
         assert recovered(phone, journal) == before, f"killed at command {at}"
 
 
+def test_an_interruption_is_undone_at_once(phone: FakePhone, journal: Journal) -> None:
+    before = phone.snapshot()
+    with pytest.raises(KeyboardInterrupt):
+        make(Unplugged(phone, 3, True, KeyboardInterrupt), replace(NOTHING, brightness=40), journal)
+    assert phone.snapshot() == before
+    assert any("screen_brightness 40" in call for call in phone.calls)
+    assert journal.get("adb-1") is None
+
+
 def test_the_next_session_puts_back_what_a_crash_left(phone: FakePhone, journal: Journal) -> None:
     before = phone.snapshot()
     make(phone.shell(), replace(NOTHING, brightness=40), journal)
@@ -451,7 +471,7 @@ def test_what_an_earlier_session_cannot_undo_keeps_its_original(phone: FakePhone
     before = phone.snapshot()
     make(phone.shell(), replace(NOTHING, brightness=40), journal)
     phone.lists("ignored", "screen_brightness")
-    applied = make(phone.shell(), replace(NOTHING, brightness=40, battery_saver=False), journal)
+    applied = make(phone.shell(), replace(NOTHING, brightness=80, battery_saver=False), journal)
     assert any("still changed by an earlier session: brightness: it stays 40" in note for note in applied.notes)
     with pytest.raises(RestoreError, match="brightness: it stays 40, it was 128"):
         applied.restore()
