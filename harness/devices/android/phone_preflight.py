@@ -120,7 +120,9 @@ def _clock_control(facts: PhoneFacts) -> Finding:
         text = f"{now}, no root: the clock follows the load; Android's fixed performance mode can be tried"
         remedy = "Put `settings: {fixed_performance_mode: true}` into the sweep."
         return Finding("warning", "clock control", text, remedy)
-    remedy = "Keep the warm-up long (`measure: {warmup_min_s: 2}`), and compare only rows of one run; or root the phone."
+    remedy = (
+        "Keep the warm-up long (`measure: {warmup_min_s: 2}`), and compare only rows of one run; or root the phone."
+    )
     return Finding("warning", "clock control", f"{now}, no root: the clock follows the load", remedy)
 
 
