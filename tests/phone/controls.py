@@ -225,7 +225,10 @@ class Controls:
         if denied(folder / "stats/time_in_state"):
             return
         with self._lock:
-            current, lowest, highest = (int(get(folder / f"scaling_{name}_freq")) for name in ("cur", "min", "max"))
+            limits = [get(folder / f"scaling_{name}_freq") for name in ("cur", "min", "max")]
+            if not all(limits):
+                return  # a shell of the phone has emptied a file that it has not written yet
+            current, lowest, highest = map(int, limits)
             hot = self._throttling is not None and self._throttling.hot
             wanted = highest if not hot and get(folder / "scaling_governor") == "performance" else current
             held = min(max(wanted, lowest), highest)
