@@ -370,6 +370,10 @@ class BenchmarkModelOptions(_Strict):
         "",
         description="The tool, built for the phone, relative to the sweep file; the fetched one when absent.",
     )
+    libraries: Text = Field(
+        "", description="Folder with libraries that belong to the tool, relative to the sweep file."
+    )
+    release: Slug = Field("", description="Release of the fetched tool; TensorFlow Lite's before LiteRT's when absent.")
 
 
 class DeviceRunnerOptions(_Strict):

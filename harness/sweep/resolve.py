@@ -121,7 +121,12 @@ class Resolver:
             return RuntimeRef(entry.kind, str(self.folder / python) if "/" in python else python)
         chosen = getattr(entry, entry.kind)
         files = chosen.model_dump(exclude_unset=True) if chosen else {}
-        return RuntimeRef(entry.kind, options=tuple((name, str(self.folder / path)) for name, path in files.items()))
+        return RuntimeRef(
+            entry.kind,
+            options=tuple(
+                (name, value if name == "release" else str(self.folder / value)) for name, value in files.items()
+            ),
+        )
 
     def _backend(self, entry: str | BackendMapping) -> Backend:
         if isinstance(entry, str):

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from harness.domain import Status, Verdict
-from harness.errors import NoDeviceError
+from harness.errors import NoDeviceError, RestoreError
 from tests.lab.phone_bench import MODEL, PhoneBench
 from tests.phone.fixtures import MakePhone
 from tests.phone.phone import VirtualPhone
@@ -113,7 +113,7 @@ def test_a_phone_that_is_unplugged_for_good_stops_no_other(
     first, second = (make_phone(soc=REAL_CORES, libc=True, serial_no=f"P{number}") for number in (1, 2))
     for phone in (first, second):
         phone.connect(adb_server)
-    text = bench.sweep_text(first, second, settings="{offline_timeout_s: 4}")
+    text = bench.sweep_text(first, second, settings="{stay_awake: null, offline_timeout_s: 4}")
     outcome = bench.run(text, on_event=bench.during(1, first.kill, 0.0))
     by_device = {row.device_id: row for row in outcome.rows}
     assert outcome.state == "incomplete"
@@ -123,6 +123,21 @@ def test_a_phone_that_is_unplugged_for_good_stops_no_other(
     first.connect(adb_server)
     resumed = bench.run(text, resume="latest")
     assert (resumed.state, [row.status for row in resumed.rows]) == ("finished", [Status.DONE] * 2)
+
+
+def test_a_phone_that_is_unplugged_while_changed_is_told_and_put_back_later(
+    bench: PhoneBench, phone: VirtualPhone, adb_server: AdbServer
+) -> None:
+    before = settings_of(phone)
+    text = bench.sweep_text(phone, settings="{offline_timeout_s: 2}")
+    with pytest.raises(RestoreError, match=r"the phone is away .* still changed: stay_awake: 0 -> 7"):
+        bench.run(text, on_event=bench.during(1, phone.kill, 0.0))
+    phone.start(phone.port)
+    phone.connect(adb_server)
+    assert settings_of(phone) != before
+    assert bench.run(text, resume="latest").state == "finished"
+    assert "put back from an earlier session" in bench.said()
+    assert settings_of(phone) == before
 
 
 def test_a_phone_that_is_not_there_leaves_rows_that_say_so(bench: PhoneBench, phone: VirtualPhone) -> None:
@@ -188,7 +203,7 @@ def test_a_core_that_is_offline_is_not_chosen(bench: PhoneBench, phone: VirtualP
 # ---- names -----------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("name", ["a b.tflite", "-rf.tflite", "$(touch x);'\"\n.tflite", "ünï—код.tflite"])
+@pytest.mark.parametrize("name", ["a b.tflite", "-rf.tflite", "$(touch x);'\"`id`.tflite", "ünï—код.tflite"])
 def test_a_model_file_may_be_called_anything(bench: PhoneBench, phone: VirtualPhone, name: str) -> None:
     path = bench.folder / name
     path.write_bytes(MODEL.read_bytes())

@@ -8,6 +8,7 @@ from harness.domain import (
     AccuracySettings,
     Backend,
     DeviceSettings,
+    Gate,
     MeasureSettings,
     ModelRef,
     Target,
@@ -124,6 +125,52 @@ def test_load_resolves_paths_from_the_folder_of_the_file(tmp_path: Path, monkeyp
 @pytest.mark.parametrize("path", sorted((ROOT / "docs" / "examples").glob("*.yaml")), ids=lambda path: path.name)
 def test_examples_are_right(path: Path) -> None:
     assert load_sweep(path, known_models=(*KNOWN, "inception_v3", "resnet_v2_101")).models
+
+
+def test_phones_their_server_settings_and_delegates() -> None:
+    sweep = parse(
+        """models: [digits_cnn]
+adb_server: lab-pi:5038
+targets: [{any: {model: Pixel 8, count: 3}}]
+backends:
+  - {gpu: {precision: float32, backend: gl, quantized: false}}
+  - {qnn: {libraries: qairt/lib, performance: burst}}
+  - {external: {path: my.so, options: {level: "2", cache: "x"}}}
+runtimes: [{benchmark_model: {binary: tools/bm, release: v2.1.0}}, {device_runner: {library: /opt/libLiteRt.so}}]
+settings: {governor: performance, stay_awake: null, gate: {rise_c: 2, timeout_s: 15min}}
+"""
+    )
+    assert sweep.adb_server == "lab-pi:5038"
+    assert sweep.targets == (Target("any", (("model", "Pixel 8"), ("count", "3"))),)
+    gpu, qnn, external = sweep.backends
+    assert gpu.options == (("backend", "gl"), ("precision", "float32"), ("quantized", "false"))
+    assert (gpu.label, gpu.threads) == ("gpu backend=gl precision=float32 quantized=false", 1)
+    assert qnn == Backend("qnn", options=(("libraries", "dir/qairt/lib"), ("performance", "burst")))
+    assert qnn.label == "qnn performance=burst", "paths are left out"
+    assert external.options == (("path", "dir/my.so"), ("level", "2"), ("cache", "x"))
+    assert [runtime.options for runtime in sweep.runtimes] == [
+        (("binary", "dir/tools/bm"), ("release", "v2.1.0")),
+        (("library", "/opt/libLiteRt.so"),),
+    ]
+    assert sweep.settings == DeviceSettings(
+        stay_awake=None, governor="performance", gate=Gate(rise_c=2.0, timeout_s=900.0)
+    )
+
+
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        ("adb_server: lab pi", "adb_server: 'lab pi' is not accepted; allowed: host:port, such as lab-pi:5037"),
+        ("settings: {brightness: 300}", "settings.brightness: 300 is too large; allowed: a whole number from 0 to 255"),
+        ("settings: {goverment: x}", "did you mean 'governor'?"),
+        ("backends: [{gpu: {precision: half}}]", "backends.0.gpu.precision: unknown value 'half'"),
+        ("backends: [{external: {}}]", "backends.0.external.path: is missing"),
+        ("backends: [{external: {path: a.so, options: {rest: x}}}]", "has the name of a key of external"),
+        ("targets: [{any: {count: 0}}]", "targets.0.any.count: 0 is too small"),
+    ],
+)
+def test_what_is_said_of_phones(line: str, said: str) -> None:
+    assert said in fault(line)
 
 
 # ---- what is wrong ---------------------------------------------------------------------------------------------------
