@@ -11,11 +11,12 @@ from functools import cached_property
 from pathlib import Path
 from threading import Event
 
-from harness.devices.android.batch import Root
+from harness.devices.android.batch import root_way
 from harness.devices.android.connection import Connection
 from harness.devices.android.core_choice import choose_cores, usable_cores
 from harness.devices.android.evidence import evidence_of
 from harness.devices.android.facts import PhoneFacts
+from harness.devices.android.find import over_network
 from harness.devices.android.gate import Baseline, baseline_of, flat_sensors, throttled_reason, wait_reason
 from harness.devices.android.journal import Journal
 from harness.devices.android.phone_lease import PhoneLease
@@ -194,9 +195,9 @@ class AndroidDevice:
             self._settings,
             identity=self._device_id,
             journal=self._journal,
-            root=root_of(self.phone),
+            root=root_way(self.phone.root),
             sdk=self.phone.sdk or 0,
-            over_tcp=":" in self._connection.serial,
+            over_tcp=over_network(self._connection.serial),
             serial=self._connection.serial,
             cpus=self._cpus or None,
             sleep=self._sleep,
@@ -310,10 +311,3 @@ def observer_cpu(phone: PhoneFacts, cpus: Collection[int]) -> int | None:
     if not free:
         return None
     return min(free, key=lambda core: (core.capacity or 0, core.max_khz or 0, core.index)).index
-
-
-def root_of(phone: PhoneFacts) -> Root | None:
-    """How to become root on the phone, None when it gives none."""
-    if phone.root is None:
-        return None
-    return () if phone.root == "adb" else tuple(phone.root.split())
