@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import rich_click as click
 
 from harness.cli.options import adb_server_option, json_option
-from harness.domain import DeviceFacts, Target
+from harness.domain import DeviceFacts
 
 if TYPE_CHECKING:
     from harness.cli.phones import Phones
@@ -23,9 +23,9 @@ def devices(adb_server: str, clean: bool, as_json: bool) -> None:
     """List the devices that can be driven: this host and the phones of an adb server, what identifies each and what it
     can guarantee. Phones that are attached and cannot be used are listed with the reason."""
     from harness.cli.phones import look_at_phones
-    from harness.devices.registry import open_devices
+    from harness.devices.registry import open_host
 
-    host = [device.facts() for device in open_devices(Target("host"))]
+    host = [open_host().facts()]
     phones = look_at_phones(adb_server)
     freed = _clean(phones) if clean else {}
     found = [*host, *(phone.facts() for phone in phones.usable)]

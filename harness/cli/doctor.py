@@ -14,7 +14,6 @@ import rich_click as click
 
 from harness.cli.options import adb_server_option, json_option
 from harness.cli.outcome import EXIT_FAILED_ROW, EXIT_OK
-from harness.domain import Target
 from harness.errors import NoDeviceError
 
 if TYPE_CHECKING:
@@ -52,14 +51,14 @@ def doctor(device: str | None, adb_server: str, as_json: bool) -> int:
 
 def _host() -> dict[str, tuple[Finding, ...]]:
     from harness.devices.preflight import Surroundings, preflight
-    from harness.devices.registry import open_devices
+    from harness.devices.registry import open_host
 
     around = Surroundings(
         os.getloadavg()[0],
         shutil.disk_usage(Path.cwd()).free,
         tuple((name, _version(name)) for name in DISTRIBUTIONS),
     )
-    facts = open_devices(Target("host"))[0].facts()
+    facts = open_host().facts()
     return {facts.device_id: preflight(facts, around)}
 
 

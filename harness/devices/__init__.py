@@ -1,4 +1,4 @@
-"""Things that run processes and can say what they are; `harness.devices.registry.open_devices` finds them."""
+"""Things that run processes and can say what they are; `harness.devices.registry.Registry` opens them."""
 
 from harness.devices.base import Device, Observed, ProcessResult, Watch
 

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 from threading import Event
 
 from harness.devices import Device
-from harness.devices.registry import open_devices
-from harness.domain import Case, DeviceFacts, ModelRef, RuntimeRef
-from harness.errors import DeviceError, DeviceOfflineError, NoDeviceError
+from harness.devices.registry import Registry
+from harness.domain import Case, DeviceFacts, ModelRef, RuntimeRef, Target
+from harness.errors import DeviceError, NoDeviceError, TransientError
 from harness.runtimes import Runtime, open_runtime
 from harness.sweep import Plan
+
+_AT_ONCE = 32
 
 
 @dataclass
@@ -26,25 +29,11 @@ class LaneCases:
     runtimes: dict[RuntimeRef, Runtime] = field(default_factory=dict)
 
 
-@dataclass
-class Assignment:
-    """The lanes, and the cases whose device is not there, with the reason."""
-
-    lanes: dict[str, LaneCases] = field(default_factory=dict)
-    absent: list[tuple[Case, str]] = field(default_factory=list)
-
-    def lane(self, device: Device) -> LaneCases:
-        """The lane of `device`; a device that several targets name has one."""
-        if device.device_id not in self.lanes:
-            self.lanes[device.device_id] = LaneCases(device, device.facts())
-        return self.lanes[device.device_id]
-
-
 def assign(
     plan: Plan, cancel: Event, *, cache_dir: Path, adb_server: str = "", before: Mapping[str, str] | None = None
 ) -> tuple[tuple[LaneCases, ...], tuple[tuple[Case, str], ...]]:
     """A lane for each device of the plan's targets with every case in it either to run or refused, and the cases whose
-    device is not there with the reason.
+    device is not there with the reason. Devices are opened and asked side by side.
 
     Args:
         plan: what is to be run.
@@ -53,20 +42,34 @@ def assign(
         adb_server: ``host:port`` of the adb server, empty for the usual one.
         before: the device of each case, by case id, in the run that is resumed: it stays.
     """
-    made = Assignment()
-    for target in dict.fromkeys(case.target for case in plan.cases):
-        cases = [case for case in plan.cases if case.target == target]
-        try:
-            lanes = [made.lane(device) for device in open_devices(target, adb_server)]
-        except (NoDeviceError, DeviceOfflineError, DeviceError) as error:
-            made.absent += [(case, " ".join(filter(None, (error.what + ".", error.remedy)))) for case in cases]
-            continue
-        for case, device_id in share(cases, tuple(lane.device.device_id for lane in lanes), before or {}).items():
-            if device_id in made.lanes:
-                _place(made.lanes[device_id], case, cancel, cache_dir)
-            else:
-                made.absent.append((case, f"the run began this case on {device_id}, which is not there"))
-    return tuple(made.lanes.values()), tuple(made.absent)
+    registry = Registry(adb_server)
+    targets = list(dict.fromkeys(case.target for case in plan.cases))
+    with ThreadPoolExecutor(_AT_ONCE) as pool:
+        opened = dict(zip(targets, pool.map(lambda target: _open(registry, target), targets), strict=True))
+        lanes = {device.device_id: LaneCases(device, device.facts()) for one in opened.values() for device in one[0]}
+        wanted: dict[str, list[Case]] = {device_id: [] for device_id in lanes}
+        absent: list[tuple[Case, str]] = []
+        for target, (devices, problem) in opened.items():
+            cases = [case for case in plan.cases if case.target == target]
+            if problem:
+                absent += [(case, problem) for case in cases]
+                continue
+            for case, device_id in share(cases, tuple(device.device_id for device in devices), before or {}).items():
+                if device_id in wanted:
+                    wanted[device_id].append(case)
+                else:
+                    absent.append((case, f"the run began this case on {device_id}, which is not there"))
+        for lost in pool.map(lambda name: _place(lanes[name], wanted[name], cancel, cache_dir), lanes):
+            absent += lost
+    return tuple(lanes.values()), tuple(absent)
+
+
+def _open(registry: Registry, target: Target) -> tuple[tuple[Device, ...], str]:
+    """The devices of `target`, or none and the reason."""
+    try:
+        return registry.open(target), ""
+    except (NoDeviceError, TransientError, DeviceError) as error:
+        return (), " ".join(filter(None, (error.what + ".", error.remedy)))
 
 
 def share(cases: Sequence[Case], device_ids: Sequence[str], before: Mapping[str, str]) -> dict[Case, str]:
@@ -87,14 +90,20 @@ def share(cases: Sequence[Case], device_ids: Sequence[str], before: Mapping[str,
     return {case: chosen[case] for case in cases}
 
 
-def _place(lane: LaneCases, case: Case, cancel: Event, cache_dir: Path) -> None:
-    if case.runtime not in lane.runtimes:
-        lane.runtimes[case.runtime] = open_runtime(case.runtime, lane.device, cancel, cache_dir=cache_dir)
-    reason = lane.runtimes[case.runtime].unsupported_reason(case)
-    if reason is None:
-        lane.cases.append(case)
-    else:
-        lane.refused.append((case, reason))
+def _place(lane: LaneCases, cases: Sequence[Case], cancel: Event, cache_dir: Path) -> list[tuple[Case, str]]:
+    """Sort `cases` into those that the device can run and those it refuses; those left when it is lost come back."""
+    for number, case in enumerate(cases):
+        try:
+            if case.runtime not in lane.runtimes:
+                lane.runtimes[case.runtime] = open_runtime(case.runtime, lane.device, cancel, cache_dir=cache_dir)
+            reason = lane.runtimes[case.runtime].unsupported_reason(case)
+        except (TransientError, DeviceError) as error:
+            return [(left, str(error)) for left in cases[number:]]
+        if reason is None:
+            lane.cases.append(case)
+        else:
+            lane.refused.append((case, reason))
+    return []
 
 
 def measured_cpus(lanes: Sequence[LaneCases]) -> tuple[int, ...]:

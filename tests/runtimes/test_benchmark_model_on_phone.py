@@ -11,7 +11,7 @@ from threading import Event
 import numpy as np
 import pytest
 
-from harness.devices.android.open import open_phones
+from harness.devices.android.open import attachment_at
 from harness.devices.android.phone import AndroidDevice
 from harness.domain import Backend, InvocationRequest, InvocationResult, MeasureSettings, Purpose, RuntimeRef, Status
 from harness.runtimes.benchmark_model import BenchmarkModel
@@ -32,7 +32,7 @@ def device(
     phone: VirtualPhone, adb_server: AdbServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> AndroidDevice:
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
-    return open_phones({}, adb_server.address)[0]
+    return attachment_at(adb_server.address).open({})[0]
 
 
 def runner(device: AndroidDevice, tool: Path) -> Run:

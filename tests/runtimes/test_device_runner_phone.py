@@ -8,7 +8,7 @@ from threading import Event
 import numpy as np
 import pytest
 
-from harness.devices.android.open import open_phones
+from harness.devices.android.open import attachment_at
 from harness.domain import Backend, Case, ModelRef, Purpose, RuntimeRef, Status
 from harness.runtimes.device_runner import DeviceRunner
 from tests.phone.phone import VirtualPhone
@@ -21,7 +21,7 @@ pytestmark = pytest.mark.phone
 
 
 def runtime(phone: VirtualPhone, adb_server: AdbServer, **options: str) -> DeviceRunner:
-    (device,) = open_phones({"serial": phone.serial}, f"127.0.0.1:{adb_server.port}")
+    (device,) = attachment_at(f"127.0.0.1:{adb_server.port}").open({"serial": phone.serial})
     given = {"library": str(litert_library()), "runner": str(runner()), **options}
     return DeviceRunner(device, RuntimeRef("device_runner", options=tuple(given.items())))
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 
 from harness.devices.android.connection import Connection
 from harness.devices.android.discover import connection_to, discover
@@ -29,23 +30,36 @@ def server_at(address: str) -> AdbServer:
     return AdbServer.parse(f"{host}:{os.environ.get('ANDROID_ADB_SERVER_PORT') or 5037}")
 
 
-def open_phones(selector: Mapping[str, str], address: str = "") -> tuple[AndroidDevice, ...]:
-    """The one phone that `selector` (``serial``, ``model``) means, or with ``count`` up to so many equal ones.
+@dataclass(frozen=True)
+class Attachment:
+    """An adb server and what was found attached to it."""
+
+    server: AdbServer
+    found: Found
+
+    def open(self, selector: Mapping[str, str]) -> tuple[AndroidDevice, ...]:
+        """The one phone that `selector` (``serial``, ``model``) means, or with ``count`` up to so many equal ones.
+
+        Raises:
+            NoDeviceError: none fits, or several where one is meant.
+            UnauthorizedError: it has not allowed this computer.
+            DeviceOfflineError: the phone does not answer.
+        """
+        wanted = {name: value for name, value in selector.items() if name != "count"}
+        fitting = matching(self.found, wanted)
+        if "count" not in selector or not fitting:
+            return (open_phone(self.server, select(self.found, wanted)),)  # the choice raises, with its reason
+        return open_all(self.server, Found(fitting[: int(selector["count"])]))
+
+
+def attachment_at(address: str) -> Attachment:
+    """What is attached to the adb server at `address` (empty for the usual one) now.
 
     Raises:
-        NoDeviceError: none fits, or several where one is meant.
-        UnauthorizedError: it has not allowed this computer.
-        DeviceOfflineError: the server or the phone does not answer.
+        DeviceOfflineError: the server does not answer.
     """
     server = server_at(address)
-    found = discover(server)
-    wanted = {name: value for name, value in selector.items() if name != "count"}
-    if "count" not in selector:
-        return (open_phone(server, select(found, wanted)),)
-    fitting = matching(found, wanted)
-    if not fitting:
-        return (open_phone(server, select(found, wanted)),)  # raises, with the reason
-    return open_all(server, Found(fitting[: int(selector["count"])]))
+    return Attachment(server, discover(server))
 
 
 def open_all(server: AdbServer, found: Found) -> tuple[AndroidDevice, ...]:
