@@ -6,7 +6,7 @@ preparing variants is not counted.
 
 from __future__ import annotations
 
-from harness.domain import MeasureSettings, Purpose
+from harness.domain import MeasureSettings, ModelRef, Purpose, Target
 from harness.sweep.plan import Plan
 
 STARTUP_S = 0.6  # a Python interpreter, the runtime's import, the model and the delegate's initialisation
@@ -51,11 +51,17 @@ def invocations(plan: Plan, measure: MeasureSettings) -> int:
 
 
 def lane_estimates_s(plan: Plan, measure: MeasureSettings) -> dict[str, float]:
-    """Seconds for each device lane, by the label of its target. A target is taken to be one device."""
+    """Seconds for each device lane, by the label of its target. A target is one device, or as many as it counts: they
+    share the models, so at most as many of them are busy as there are models."""
     case_s = sum(count * expected_invocation_s(measure, purpose) for purpose, count in passes(measure).items())
     lanes: dict[str, float] = {}
+    models: dict[Target, set[ModelRef]] = {}
     for case in plan.cases:
-        lanes[case.target.label] = lanes.get(case.target.label, 0.0) + case_s
+        models.setdefault(case.target, set()).add(case.model)
+    for case in plan.cases:
+        wanted = int(dict(case.target.selector).get("count", "1"))
+        busy = min(wanted, len(models[case.target]))
+        lanes[case.target.label] = lanes.get(case.target.label, 0.0) + case_s / busy
     return lanes
 
 

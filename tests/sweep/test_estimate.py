@@ -40,3 +40,13 @@ def test_lanes_run_side_by_side() -> None:
     assert lane_estimates_s(plan, MEASURE) == pytest.approx({"host": 2 * case_s, "adb": case_s})
     assert estimate_s(plan, MEASURE) == pytest.approx(2 * case_s)
     assert estimate_s(Plan((), ()), MEASURE) == 0.0
+
+
+def test_equal_phones_share_the_time_as_far_as_there_are_models() -> None:
+    def lane_s(count: str, models: str) -> float:
+        target = Target("any", (("count", count),))
+        plan = Plan(tuple(Case(ModelRef(name), "int8", target) for name in models), ())
+        return lane_estimates_s(plan, MEASURE)[target.label]
+
+    assert lane_s("2", "ab") == pytest.approx(lane_s("1", "a"))
+    assert lane_s("9", "ab") == pytest.approx(lane_s("2", "ab")), "two models keep two phones busy at most"
