@@ -101,9 +101,8 @@ def main() -> int:
         one_s = sweep_s(folder, server, made[:1], tool, options.blocks)
         all_s = sweep_s(folder, server, made, tool, options.blocks)
     ratio = all_s / one_s
-    print(
-        f"one phone {one_s:.1f} s, {options.phones} phones {all_s:.1f} s, of it {options.seconds * options.blocks:g} s asleep"
-    )
+    asleep_s = options.seconds * options.blocks
+    print(f"one phone {one_s:.1f} s, {options.phones} phones {all_s:.1f} s, of it {asleep_s:g} s asleep")
     print(f"ratio {ratio:.3f}, target {TARGET}: {'met' if ratio < TARGET else 'missed'}")
     return 0 if ratio < TARGET else 1
 
