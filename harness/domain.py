@@ -444,6 +444,7 @@ class InvocationResult:
 
     `timed` says what a sample holds: ``call+read`` (the outputs were read on the CPU inside the sample), or ``call``
     when the backend is proven synchronous. `tool` stands in for samples where a tool gives only their summary.
+    `gpu_memory_mib` is what the kernel accounts to the process beside its resident memory.
     """
 
     status: Status
@@ -464,6 +465,7 @@ class InvocationResult:
     wall_s: float = 0.0
     log: str = ""
     tool: ToolTiming | None = None
+    gpu_memory_mib: float | None = None
 
 
 @dataclass(frozen=True)
@@ -598,3 +600,4 @@ class ResultRow:
     battery_pct: float | None = None
     telemetry_load: float | None = None
     notes: str = ""
+    gpu_memory_mib: float | None = None

@@ -48,6 +48,7 @@ FIGURES: dict[str, Figure] = {
     "first_inference_ms": Figure("first_inference", "p50", "ms", LOWER, "invocations"),
     "peak_rss_mib": Figure("peak_rss", "value", "MiB", LOWER),
     "pss_mib": Figure("pss", "value", "MiB", LOWER),
+    "gpu_memory_mib": Figure("gpu_memory", "value", "MiB", LOWER),
     "model_size_mb": Figure("model_size", "value", "MB", LOWER),
     "model_size_gzip_mb": Figure("model_size_gzip", "value", "MB", LOWER),
     "delegated_nodes": Figure("delegated_nodes", "value", "nodes", HIGHER),

@@ -225,6 +225,7 @@ def _passes(last: list[InvocationRecord]) -> _Columns:
     return {
         "peak_rss_mib": _largest(result.peak_rss_mib for result in memory),
         "pss_mib": _largest(result.pss_mib for result in memory),
+        "gpu_memory_mib": _largest(result.gpu_memory_mib for result in memory),
         "runtime_version": next((result.runtime_version for result in done if result.runtime_version), ""),
         "accelerator": next((result.accelerator for result in done if result.accelerator), ""),
     }
@@ -308,7 +309,12 @@ def _coverage(last: list[InvocationRecord]) -> Coverage | None:
     ]
     timing = [coverage for purpose, coverage in known if purpose is Purpose.TIMING]
     candidates = timing or [coverage for _, coverage in known]
-    return min(candidates, key=lambda coverage: coverage.delegated_nodes or 0, default=None)
+    return min(candidates, key=_share_taken, default=None)
+
+
+def _share_taken(coverage: Coverage) -> tuple[int, int]:
+    """Order of coverages: by kind, as some have words and no counts, then by the nodes taken."""
+    return ("none", "partial", "full").index(coverage.kind), coverage.delegated_nodes or 0
 
 
 def _clock_ghz(evidence: Evidence) -> float | None:

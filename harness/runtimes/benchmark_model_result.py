@@ -149,6 +149,7 @@ def _measured(ran: Ran, log: BenchmarkLog, text: str, base: InvocationResult) ->
     memory = ran.request.purpose is Purpose.MEMORY
     peak_kib = observed.peak_rss_kib if observed is not None and memory else None
     pss_kib = observed.pss_kib if observed is not None and memory else None
+    gpu_kib = observed.gpu_memory_kib if observed is not None and memory else None
     peak_mib = kib_to_mib(peak_kib) if peak_kib is not None else (log.memory.peak_mib if memory else None)
     return replace(
         base,
@@ -158,6 +159,7 @@ def _measured(ran: Ran, log: BenchmarkLog, text: str, base: InvocationResult) ->
         tool=to_tool_timing(log) if ran.request.purpose is Purpose.TIMING else None,
         peak_rss_mib=peak_mib,
         pss_mib=None if pss_kib is None else kib_to_mib(pss_kib),
+        gpu_memory_mib=None if gpu_kib is None else kib_to_mib(gpu_kib),
         operators=parse_op_profile(text) if ran.request.purpose is Purpose.PROFILE else (),
         coverage=coverage_of(ran, log),
         accelerator=accelerator(ran.row, ran.request.backend, ran.facts, text),
@@ -188,11 +190,8 @@ def _evidence(ran: Ran) -> Evidence:
 
 
 def _with_notes(evidence: Evidence, ran: Ran, log: BenchmarkLog) -> Evidence:
-    observed = ran.process.observed
-    gpu_kib = observed.gpu_memory_kib if observed is not None else None
     notes = [
         device_note(ran.row, ran.facts),
-        f"GPU memory beside the resident memory: {kib_to_mib(gpu_kib):.1f} MiB" if gpu_kib is not None else "",
         f"{log.failure.sentence}. {log.failure.remedy}".rstrip() if log.failure is not None else "",
         "this benchmark_model has assertions (a debug build): its times are suspect" if log.debug_build else "",
         *(f"left on the CPU: {reason}" for reason in log.delegates.unsupported),

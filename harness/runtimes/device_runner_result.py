@@ -18,7 +18,7 @@ from harness.runtimes.delegate_log import read_delegates
 from harness.runtimes.device_runner_plugin import delegate_flag
 from harness.runtimes.litert_protocol import delegate_name, interpret, last_lines, parse_lines
 from harness.runtimes.log_lines import read_log
-from harness.units import ns_to_s
+from harness.units import kib_to_mib, ns_to_s
 
 _NOT_STARTED = {
     126: "the device cannot execute the runner: it is for another processor, or its exec bit is missing",
@@ -131,8 +131,10 @@ def _checked(
         error = "the library applies XNNPACK by itself, and its C API cannot switch it off; use LiteRT 2.1.4 or newer"
         return InvocationResult(Status.UNSUPPORTED, error=error, wall_s=result.wall_s, log=result.log)
     evidence = merge_evidence(result.evidence, process.evidence)
+    gpu_kib = process.observed.gpu_memory_kib if process.observed is not None else None
     return replace(
         result,
+        gpu_memory_mib=None if gpu_kib is None else kib_to_mib(gpu_kib),
         evidence=_with_affinity(evidence, process.observed, cpus),
         coverage=_coverage(result.coverage, request.backend, result.log),
     )

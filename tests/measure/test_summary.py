@@ -74,7 +74,7 @@ def test_a_complete_row_has_every_column_that_there_is_evidence_for() -> None:
     memory = record(CASE, 0, result(peak_rss_mib=59.0, pss_mib=50.0, samples_ns=None), Purpose.MEMORY)
     row = rows([*temps, memory])
     empty = {field.name for field in fields(row) if getattr(row, field.name) in (None, "")}
-    phones = {"thermal_status", "battery_pct", "telemetry_load", "notes"}
+    phones = {"thermal_status", "battery_pct", "telemetry_load", "notes", "gpu_memory_mib"}
     assert empty == {"remedy", "clock_share", "accelerator", *phones}
     assert (row.status, row.verdict) == (Status.DONE, Verdict.TRUSTED)
     assert (row.device, row.model, row.variant, row.backend) == ("EPYC 9005", "mobilenet_v2", "int8", "cpu xnnpack")

@@ -21,7 +21,7 @@ SUMMARY = (
     "reference_error,clock_ghz,clock_share,temp_start_c,temp_end_c,"
     "remedy,weights,runtime,runtime_version,accelerator,converter,timed,pss_mib,top1,top5,reference_max_abs,"
     "reference_cosine,latency_min_ms,foreign_load,clock_source,minimum_detectable_effect_pct,model_sha256,"
-    "accuracy_samples,device_id,thermal_status,battery_pct,telemetry_load,notes"
+    "accuracy_samples,device_id,thermal_status,battery_pct,telemetry_load,notes,gpu_memory_mib"
 )
 METRICS = (
     "run_id,case_id,series_key,device,model,variant,runtime,backend,threads,metric,stat,value,unit,direction,n,block"

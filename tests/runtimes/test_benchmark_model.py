@@ -290,7 +290,7 @@ def test_the_memory_pass_has_what_the_device_saw(bench: Bench) -> None:
     assert (result.peak_rss_mib, result.pss_mib, result.tool) == (20.0, 10.0, None)
     assert bench.device.watched[-1] is not None
     assert bench.device.watched[-1].memory
-    assert any("GPU memory" in note and "5.0 MiB" in note for note in result.evidence.notes)
+    assert result.gpu_memory_mib == 5.0
     assert (result.evidence.cpus, result.evidence.cpus_verified) == ((7,), True)
 
 

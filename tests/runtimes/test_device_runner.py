@@ -257,6 +257,11 @@ def test_a_wrong_mask_is_not_verified_whoever_saw_it() -> None:
     assert read(REPORT, observed=Observed(cpus=(1,))).evidence.cpus_verified
 
 
+def test_gpu_memory_is_what_the_device_accounts() -> None:
+    assert read(REPORT).gpu_memory_mib is None
+    assert read(REPORT, observed=Observed(cpus=(1,), gpu_memory_kib=3072)).gpu_memory_mib == 3.0
+
+
 def test_evidence_takes_temperatures_from_the_device_and_the_window_from_the_runner() -> None:
     own = Evidence(cpus=(7,), cpus_verified=True, clock_source="time_in_state", clock_start_ghz=2.8, foreign_load=0.1)
     device = Evidence(

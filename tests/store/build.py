@@ -80,6 +80,7 @@ def result(samples: int = 500, seed: int = 1) -> InvocationResult:
         wall_s=2.5,
         log="logs/x \ud800\x00 y.txt",
         tool=ToolTiming(50, 12_000.5, min_us=11_000.0, median_us=11_900.0),
+        gpu_memory_mib=120.0,
     )
 
 
