@@ -37,10 +37,11 @@ browser:
 	  else echo "No chromium: browser and software-GPU tests will be skipped (apt-get install chromium)."; fi; }
 
 # The virtual phone and the tests of what runs on phones. Same rule.
-PHONE_TOOLS = bwrap:bubblewrap mksh:mksh busybox:busybox gcc:gcc g++:g++ make:make cmake:cmake shellcheck:shellcheck
+PHONE_TOOLS = bwrap:bubblewrap mksh:mksh busybox:busybox gcc:gcc g++:g++ make:make cmake:cmake shellcheck:shellcheck \
+  aarch64-linux-gnu-gcc:gcc-aarch64-linux-gnu,libc6-dev-arm64-cross
 phone-tools:
 	@missing=""; for pair in $(PHONE_TOOLS); do \
-	  command -v "$${pair%%:*}" >/dev/null || missing="$$missing $${pair#*:}"; done; \
+	  command -v "$${pair%%:*}" >/dev/null || missing="$$missing $$(echo "$${pair#*:}" | tr , ' ')"; done; \
 	if [ -n "$$missing" ]; then \
 	  if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
 	    apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $$missing; \
