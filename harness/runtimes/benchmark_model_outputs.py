@@ -34,7 +34,7 @@ def item_bytes(tensor: TensorInfo) -> int:
 def to_bytes(values: NDArray[np.float32], tensor: TensorInfo) -> bytes:
     """float32 values, shape (n, *shape without batch), as the tensor's own type: little-endian, one item after another.
 
-    Quantized as ``round(value / scale) + zero_point``, clipped to the type's range.
+    Quantized as ``round(value / scale + zero_point)``, ties to even, clipped to the type's range, as both runners do.
     """
     import numpy as np
 

@@ -22,7 +22,7 @@ CPU = max(os.sched_getaffinity(0))
 
 
 @cache
-def _scratch() -> Path:
+def scratch() -> Path:
     path = Path(tempfile.mkdtemp(prefix="harness-runner-test-"))
     atexit.register(shutil.rmtree, path, ignore_errors=True)
     return path
@@ -49,13 +49,13 @@ def runner() -> Path:
     need_compiler()
     target = target_for(litert_library())
     assert target is not None
-    return runner_for(target, cache_dir=_scratch(), environ={"PATH": os.environ["PATH"]})
+    return runner_for(target, cache_dir=scratch(), environ={"PATH": os.environ["PATH"]})
 
 
 @cache
 def shared_library(source: str, *flags: str) -> Path:
     """A stand-in compiled from a .c file beside this one."""
-    path = _scratch() / f"lib{Path(source).stem}{abs(hash(flags))}.so"
+    path = scratch() / f"lib{Path(source).stem}{abs(hash(flags))}.so"
     subprocess.run(
         [need_compiler(), "-shared", "-fPIC", "-Wall", "-Werror", *flags, "-o", str(path), str(HERE / source)],
         check=True,

@@ -149,7 +149,14 @@ def test_values_survive_quantization(stored: "np.ndarray[tuple[int, ...], np.dty
 @given(st.floats(-1e6, 1e6, width=32))
 def test_what_does_not_fit_is_clipped(value: float) -> None:
     (stored,) = np.frombuffer(to_bytes(np.float32([[value]]), replace(INT8, shape=(1, 1))), np.int8)
-    assert stored == min(max(round(value / 0.5) - 3, -128), 127)
+    assert stored == min(max(round(value / 0.5 - 3), -128), 127)
+
+
+def test_a_tie_goes_to_the_even_stored_value() -> None:
+    """Round first and add the zero point then, and an odd zero point turns every tie the other way."""
+    ties = np.float32([[1.25], [0.75], [0.25], [-0.25], [-0.75]])
+    stored = np.frombuffer(to_bytes(ties, replace(INT8, shape=(1, 1))), np.int8)
+    assert stored.tolist() == [0, -2, -2, -4, -4]
 
 
 def test_outputs_must_be_as_many_bytes_as_asked_for() -> None:
