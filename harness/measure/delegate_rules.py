@@ -9,6 +9,7 @@ from harness.units import format_latency, ms_to_us
 SLOWER_THAN_FLOAT = 2.0  # optimised integer kernels are faster than float ones, or nearly so
 READ_SHARE = 0.1
 _FALLBACK = "the runtime's built-in CPU kernels"
+_STATED = {"full": "all", "partial": "some", "none": "none of the"}
 SOFTWARE_GPUS = ("swiftshader", "llvmpipe", "lavapipe")
 
 
@@ -19,20 +20,28 @@ def delegate_findings(evidence: CaseEvidence) -> list[Finding]:
 
 
 def took(evidence: CaseEvidence) -> str:
-    """``XNNPACK took 0 of 66 nodes``, or an empty text without counts."""
+    """``XNNPACK took 0 of 66 nodes``, ``GPU took some nodes`` where no counts are known, or an empty text."""
     coverage, asked = evidence.coverage, asked_delegate(evidence.case)
     if coverage is None or coverage.kind == "unknown":
         return ""
-    return (
-        f"{asked or coverage.delegate or 'a delegate'} took {coverage.delegated_nodes} of {coverage.total_nodes} nodes"
-    )
+    name = asked or coverage.delegate or "a delegate"
+    if _remaining(coverage) is None:
+        return f"{name} took {_STATED[coverage.kind]} nodes (0 invocations of {len(evidence.timings)} tell how many)"
+    return f"{name} took {coverage.delegated_nodes} of {coverage.total_nodes} nodes"
+
+
+def _remaining(coverage: Coverage) -> int | None:
+    """Nodes that the delegate left, None without counts."""
+    if coverage.total_nodes is None or coverage.delegated_nodes is None:
+        return None
+    return coverage.total_nodes - coverage.delegated_nodes
 
 
 def _coverage_findings(evidence: CaseEvidence) -> list[Finding]:
     asked, coverage = asked_delegate(evidence.case), evidence.coverage
     kind = "unknown" if coverage is None else coverage.kind
     if asked is None:
-        return _unasked(evidence) if coverage is not None and (coverage.delegated_nodes or 0) > 0 else []
+        return _unasked(evidence) if kind in ("partial", "full") else []
     if kind == "unknown":
         reason = f"the runtime does not say how many nodes {asked} took (0 invocations of {len(evidence.timings)} tell)"
         return [Finding(Verdict.UNVERIFIED, reason, "Use a runtime version that reports delegated nodes.")]
@@ -41,9 +50,10 @@ def _coverage_findings(evidence: CaseEvidence) -> list[Finding]:
         reason = f"{took(evidence)}: {_FALLBACK} ran all of them"
         return [Finding(Verdict.FELL_BACK, reason, _coverage_remedy(evidence, asked))]
     if kind == "partial" and evidence.require_coverage == "full":
-        rest = (coverage.total_nodes or 0) - (coverage.delegated_nodes or 0)
+        rest = _remaining(coverage)
         parts = f" in {coverage.partitions} partitions" if coverage.partitions else ""
-        reason = f"{took(evidence)}{parts} where full coverage is required: {_FALLBACK} ran the other {rest}"
+        others = "the rest" if rest is None else f"the other {rest}"
+        reason = f"{took(evidence)}{parts} where full coverage is required: {_FALLBACK} ran {others}"
         return [Finding(Verdict.FELL_BACK, reason, _coverage_remedy(evidence, asked))]
     return []
 
@@ -87,8 +97,8 @@ def _reference_kernels(evidence: CaseEvidence) -> list[Finding]:
 
 def _what_ran(variant: str, coverage: Coverage | None) -> str:
     if coverage is not None and coverage.kind == "partial":
-        rest = (coverage.total_nodes or 0) - (coverage.delegated_nodes or 0)
-        return f"{rest} nodes of this {variant} model ran on slow reference kernels"
+        rest = _remaining(coverage)
+        return f"{'some' if rest is None else rest} nodes of this {variant} model ran on slow reference kernels"
     if variant == "int16x8":
         return "int16x8 has reference kernels only on this runtime"
     return f"this {variant} model ran on slow reference kernels"

@@ -161,6 +161,43 @@ def test_a_delegate_without_coverage_evidence_is_unverified() -> None:
         assert verdict(evidence_of(case(), coverage=coverage)) is Verdict.UNVERIFIED
 
 
+@pytest.mark.parametrize(
+    ("stated", "required", "expected", "words"),
+    [
+        ("full", "full", Verdict.TRUSTED, ""),
+        ("partial", "partial", Verdict.TRUSTED, ""),
+        ("partial", "full", Verdict.FELL_BACK, "the GPU delegate took some nodes (0 invocations of 8 tell how many)"),
+        (
+            "none",
+            "partial",
+            Verdict.FELL_BACK,
+            "the GPU delegate took none of the nodes (0 invocations of 8 tell how many)",
+        ),
+    ],
+)
+def test_a_coverage_in_words_is_told_in_words(stated: str, required: str, expected: Verdict, words: str) -> None:
+    coverage = Coverage("GPU", stated=stated)
+    evidence = evidence_of(case(kind="gpu"), coverage=coverage, require_coverage=required)
+    assert verdict(evidence) is expected
+    text = reasons(evidence)
+    assert words in text
+    assert "None" not in text
+    assert "other 0" not in text
+    assert ("kernels ran the rest" in text) == (stated == "partial" and expected is Verdict.FELL_BACK)
+
+
+def test_a_coverage_in_words_that_was_not_asked_for_is_a_fallback_too() -> None:
+    evidence = evidence_of(case(xnnpack=False), coverage=Coverage("XNNPACK", stated="partial"))
+    assert verdict(evidence) is Verdict.FELL_BACK
+    assert "XNNPACK took some nodes" in reasons(evidence)
+
+
+def test_reference_kernels_beside_a_coverage_in_words_are_not_counted() -> None:
+    text = reasons(slow_integer("int8", coverage=Coverage("XNNPACK", stated="partial"), require_coverage="any"))
+    assert "some nodes of this int8 model ran on slow reference kernels" in text
+    assert "None" not in text
+
+
 def slow_integer(variant: str = "int16x8", **fields: Any) -> CaseEvidence:
     runs = timings(medians_ms=[158.0 + 0.1 * index for index in range(8)])
     values: dict[str, Any] = {"coverage": Coverage("XNNPACK", 0, 66, 0), "float32_latency_ms": 3.5}

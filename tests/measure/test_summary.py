@@ -170,6 +170,9 @@ def test_the_worst_coverage_of_the_timed_invocations_counts() -> None:
     lost = replace(good()[3], result=replace(good()[3].result, coverage=Coverage("XNNPACK", 0, 66, 0)))
     row = rows([*good()[:3], lost, *good()[4:]])
     assert (row.verdict, row.delegated_nodes) == (Verdict.FELL_BACK, 0)
+    worded = [replace(each, result=replace(each.result, coverage=Coverage("X", stated="full"))) for each in good()]
+    partly = replace(lost, result=replace(lost.result, coverage=Coverage("X", 5, 66, 1)))
+    assert rows([*worded[:3], partly, *worded[4:]]).coverage == "partial"
     blind = [replace(entry, result=replace(entry.result, coverage=None)) for entry in good()]
     profile = record(CASE, 0, result(samples_ns=None), Purpose.PROFILE)
     assert rows([*blind, profile]).coverage == "full"
