@@ -26,6 +26,7 @@ STDERR_LINES = 5
 
 _KIND_STATUS = {"unsupported": Status.UNSUPPORTED, "library": Status.UNSUPPORTED, "memory": Status.OOM}
 _OUT_OF_MEMORY = re.compile(r"std::bad_alloc|MemoryError|Cannot allocate memory", re.I)
+_NO_GPU = "GPU accelerator could not be loaded"  # LiteRT's log, when no library of an accelerator works here
 _GPU_SPLIT = re.compile(
     r"(\d+) operations? will run on the GPU, and the remaining (\d+) operations? will run on the CPU", re.I
 )
@@ -296,6 +297,8 @@ def _coverage(counts: Mapping[str, Any] | None, delegate: str, log: str) -> Cove
     split = _GPU_SPLIT.search(log)
     if delegate == "gpu" and delegated is None and split:
         delegated, total = int(split[1]), int(split[1]) + int(split[2])
+    elif delegate == "gpu" and delegated is None and _NO_GPU in log:
+        delegated, partitions = 0, 0
     numbers = [None if value is None else int(value) for value in (delegated, total, partitions)]
     return Coverage(_DELEGATES[delegate], *numbers)
 

@@ -1,6 +1,11 @@
 from __future__ import annotations
 
+import json
+import os
+import shutil
 import signal
+import subprocess
+import sys
 from dataclasses import replace
 from pathlib import Path
 from threading import Event
@@ -8,13 +13,14 @@ from threading import Event
 import numpy as np
 import pytest
 
+from harness.assets import folder
 from harness.devices.host import HostDevice
 from harness.devices.vulkan import Vulkan
 from harness.domain import Backend, Case, InvocationRequest, InvocationResult, ModelRef, Purpose, RuntimeRef, Status
 from harness.runtimes.litert import LiteRt, model_problem
 from tests.runtimes.wire import MODELS, QUICK, host, interpreter_with, program, request
 
-pytest.importorskip("ai_edge_litert")
+ai_edge_litert = pytest.importorskip("ai_edge_litert")
 
 HERE = LiteRt(host())
 
@@ -251,6 +257,29 @@ def test_a_synchronous_library_spends_almost_nothing_on_reading() -> None:
     assert result.evidence.output_read_us is not None
     assert result.evidence.output_read_us < 50
     assert not any("include the wait" in note for note in result.evidence.notes)
+
+
+def test_what_the_cpu_took_in_the_gpus_place_is_no_coverage(tmp_path: Path) -> None:
+    """A LiteRT without its accelerator's library compiles for the CPU without a word, and calls that accelerated."""
+    package = tmp_path / "ai_edge_litert"
+    shutil.copytree(Path(ai_edge_litert.__file__).parent, package, copy_function=os.symlink)
+    for accelerator in package.glob("libLiteRt*Accelerator.so"):
+        accelerator.unlink()
+    script = tmp_path / "ask.py"
+    script.write_text(
+        "import json, sys\n"
+        f"sys.path[:0] = [{str(tmp_path)!r}, {str(folder('device_scripts'))!r}]\n"
+        "import litert_models\n"
+        f"request = {{'model': {str(MODELS / 'float32.tflite')!r}, 'delegate': 'gpu', 'threads': 1}}\n"
+        "library = litert_models.Library('ai_edge_litert')\n"
+        "engine = litert_models.make_engine(library, request)\n"
+        "print(json.dumps([library.package.__file__, engine._model.is_fully_accelerated(), engine.coverage()]))\n"
+    )
+    done = subprocess.run([sys.executable, "-E", "-B", script], capture_output=True, text=True, timeout=60, check=True)
+    used, accelerated, coverage = json.loads(done.stdout)
+    assert (Path(used).parent, accelerated) == (package, True)
+    assert coverage == {"delegated_nodes": None, "total_nodes": 4, "partitions": None, "operators": []}
+    assert "GPU accelerator could not be loaded" in done.stderr
 
 
 @pytest.mark.slow

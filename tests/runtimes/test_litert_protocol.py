@@ -176,6 +176,14 @@ def test_a_partial_gpu_graph_is_counted_from_the_log() -> None:
     assert unknown.kind == "unknown"
 
 
+def test_a_library_without_a_gpu_accelerator_took_nothing() -> None:
+    counts = {"delegated_nodes": None, "total_nodes": 6, "partitions": None, "operators": []}
+    log = b"WARNING: [gpu_registry.cc:160] GPU accelerator could not be loaded and registered.\n"
+    told = interpret(process(changed(coverage=counts), stderr=log), request(backend=Backend(kind="gpu"))).coverage
+    assert told is not None
+    assert (told.kind, told.delegated_nodes, told.total_nodes) == ("none", 0, 6)
+
+
 def test_operators_are_summed_by_name_and_kernel() -> None:
     times = [
         {"name": "CONV_2D", "delegated": False, "us": 30.0},
