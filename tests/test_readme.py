@@ -9,26 +9,41 @@ import pytest
 from harness.cli.app import COMMANDS
 from harness.prepare import recipe_names
 from harness.sweep import expand, parse_sweep
-from tests.cli.command_line import CommandLine
+from tests.cli.command_line import MODELS, CommandLine
+from tests.phone.__main__ import litert_library
+from tests.phone.phone import VirtualPhone
+from tests.phone.server import AdbServer
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
+HOST, PHONES = README.split("### Android phones")
 PAGES = sorted([ROOT / "README.md", ROOT / "CONTRIBUTING.md", *(ROOT / "docs").glob("*.md")])
-BLOCKS = re.findall(r"```(\w*)\n(.*?)```", README, flags=re.DOTALL)
+SHORT = "{blocks: 2, min_s: 0.05, min_iterations: 2, max_s: 1, warmup_min_s: 0.01, warmup_max_s: 1}"
 
 
-def sweep_block() -> str:
-    return next(text for kind, text in BLOCKS if kind == "yaml" and "models:" in text)
+def blocks(text: str) -> list[tuple[str, str]]:
+    return re.findall(r"```(\w*)\n(.*?)```", text, flags=re.DOTALL)
 
 
-def harness_commands() -> list[list[str]]:
-    lines = [line for kind, text in BLOCKS if kind == "" for line in text.splitlines()]
+def sweep_block(part: str = HOST) -> str:
+    return next(text for kind, text in blocks(part) if kind == "yaml" and "models:" in text)
+
+
+def harness_commands(part: str = README) -> list[list[str]]:
+    lines = [line for kind, text in blocks(part) if kind == "" for line in text.splitlines()]
     return [shlex.split(line, comments=True)[1:] for line in lines if line.startswith("harness ")]
 
 
 def test_the_sweep_of_the_readme_is_valid_and_expands() -> None:
     plan = expand(parse_sweep(sweep_block(), "README.md", known_models=recipe_names()))
     assert len(plan.cases) == 3 * 6 * 2
+
+
+def test_the_phone_sweep_and_the_backends_to_compare_expand() -> None:
+    assert len(expand(parse_sweep(sweep_block(PHONES), "README.md", known_models=recipe_names())).cases) == 2 * 2 * 3
+    compared = next(text for kind, text in blocks(PHONES) if kind == "yaml" and text.startswith("backends:"))
+    text = f"models: [digits_cnn]\nvariants: [float32]\ntargets: [adb]\n{compared}"
+    assert len(expand(parse_sweep(text, "README.md", known_models=recipe_names())).cases) == 6
 
 
 def test_the_readme_names_only_commands_and_options_that_exist(harness: CommandLine) -> None:
@@ -54,15 +69,40 @@ def test_every_command_of_the_first_job_runs(harness: CommandLine) -> None:
     """The README's own commands in its own order, with short windows and one model of its list."""
     pytest.importorskip("tensorflow")
     (harness.folder / "sweep.yaml").write_text(sweep_block(), encoding="utf-8")
-    short = [
-        "models=[digits_cnn]",
-        "measure={blocks: 2, min_s: 0.05, min_iterations: 2, max_s: 1, warmup_min_s: 0.01, warmup_max_s: 1}",
-    ]
-    overrides = [word for value in short for word in ("--set", value)]
-    for words in harness_commands():
+    overrides = [word for value in ("models=[digits_cnn]", f"measure={SHORT}") for word in ("--set", value)]
+    for words in harness_commands(HOST):
         done = harness(*words, *(overrides if words[0] in ("plan", "run") and "--resume" not in words else []))
         expected = 2 if "--resume" in words else None  # nothing is left to resume
         assert done.returncode in ((0, 1) if expected is None else (expected,)), (words, done.stdout, done.stderr)
+
+
+@pytest.mark.phone
+@pytest.mark.slow
+def test_every_command_for_phones_runs(harness: CommandLine, phone: VirtualPhone, adb_server: AdbServer) -> None:
+    """In the README's order, with the runner in place of a tool that would have to be fetched, and without a GPU."""
+    library = litert_library() or pytest.skip("ai-edge-litert is not installed")
+    (harness.folder / "phone.yaml").write_text(sweep_block(PHONES), encoding="utf-8")
+    here = {
+        "models": f"[{{file: {MODELS / 'float32.tflite'}}}]",
+        "variants": "[float32]",
+        "backends": "[{cpu: {threads: 1, cores: big}}]",
+        "runtime": f"{{device_runner: {{library: {library}}}}}",
+        "adb_server": adb_server.address,
+        "measure": SHORT,
+    }
+    overrides = [word for key, value in here.items() for word in ("--set", f"{key}={value}")]
+    added = {"run": overrides, "fetch-binaries": ["--list"]}
+    ran = {}
+    for words in harness_commands(PHONES):
+        done = harness(*words, *added.get(words[0], ["--adb-server", adb_server.address]))
+        assert done.returncode == 0, (words, done.stdout, done.stderr)
+        ran[words[0]] = done.stdout
+    assert list(ran) == ["devices", "doctor", "fetch-binaries", "run", "restore"]
+    assert "adb-vphone0001" in ran["devices"]
+    assert "`cores: big` is core" in ran["doctor"]
+    assert "changed fixed_performance_mode" in ran["run"]
+    assert "put back fixed_performance_mode" in ran["run"]
+    assert "nothing is changed" in ran["restore"]
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
