@@ -131,6 +131,13 @@ def test_every_setting_of_phones_is_on_the_page_of_the_sweep_file() -> None:
     assert {field.name for field in fields(Gate)} <= set(re.findall(r"^\| `(\w+)` \|", gate, re.MULTILINE))
 
 
+def test_every_room_and_module_of_the_package_is_in_the_design() -> None:
+    rooms = page("docs/design.md").partition("## Rooms")[2].partition("Imports point down")[0]
+    told = set(re.findall(r"^ +([\w.]+)/? ", rooms, re.MULTILINE))
+    there = [one for one in (ROOT / "harness").iterdir() if not one.name.startswith(("_", "."))]
+    assert {one.name for one in there if one.is_dir() or one.suffix == ".py"} <= told
+
+
 def test_every_file_that_runs_on_devices_is_in_the_design() -> None:
     told = set(re.findall(r"^\| `([\w.]+)/?` \|", page("docs/design.md"), re.MULTILINE))
     there = {one.name for one in (ROOT / "device_scripts").iterdir() if not one.name.startswith(("_", "."))}
