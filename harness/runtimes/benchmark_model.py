@@ -27,6 +27,7 @@ from harness.errors import (
     InvocationTimeoutError,
     ModelFileError,
     NoDeviceError,
+    StorageFullError,
     TransientError,
     UsageError,
 )
@@ -126,7 +127,7 @@ class BenchmarkModel:
     def unsupported_reason(self, case: Case) -> str | None:
         """Why `case` cannot run here at all: no tool, a flag or file that is missing, an option that does not exist.
 
-        None also when the device is lost: that is no property of the case.
+        None also when the device is lost or has no room: that is no property of the case, and its invocations say so.
         """
         try:
             plan = self._plan(case.backend)
@@ -135,7 +136,7 @@ class BenchmarkModel:
             self._device.choose_cpus(case.backend.cores, case.backend.threads)
         except UsageError as error:
             return " ".join(filter(None, (error.what + ".", error.remedy)))
-        except TransientError:
+        except (TransientError, StorageFullError):
             return None
         except HarnessError as error:
             return str(error)

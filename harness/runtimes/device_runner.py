@@ -21,7 +21,15 @@ from harness.domain import (
     RuntimeRef,
     Status,
 )
-from harness.errors import DeviceOfflineError, HarnessError, ParseError, UsageError
+from harness.errors import (
+    DeviceOfflineError,
+    HarnessError,
+    InvocationTimeoutError,
+    ParseError,
+    StorageFullError,
+    TransientError,
+    UsageError,
+)
 from harness.runtimes.benchmark_model_files import file_sha256
 from harness.runtimes.device_runner_outputs import CHUNK_BYTES, Chunk, OutputFile, open_inputs, raw_chunks
 from harness.runtimes.device_runner_plugin import Plugin, delegate_flag, filled, plugin_for
@@ -113,14 +121,15 @@ class DeviceRunner:
         """What the library offers on the device, or the sentence that says why it is of no use. Asked once.
 
         Raises:
-            DeviceOfflineError: the device was lost.
+            TransientError: the device was lost, or did not answer in time.
+            StorageFullError: the device has no room for the library.
         """
         local = self._local
         if isinstance(local, str):
             return local
         try:
             files = self._push(local, "", Plugin())
-        except DeviceOfflineError:
+        except (TransientError, StorageFullError):
             raise
         except HarnessError as error:
             return " ".join(filter(None, (error.what + ".", error.remedy)))
@@ -132,15 +141,17 @@ class DeviceRunner:
     def unsupported_reason(self, case: Case) -> str | None:
         """Why `case` cannot run here at all: library, runner, backend, its options and files, or cores.
 
-        Raises:
-            DeviceOfflineError: the device was lost when the library was to be asked.
+        None also when the device is lost or has no room: that is no property of the case, and its invocations say so.
         """
         local = self._local
         if isinstance(local, str):
             return local
         reason = self._backend_reason(case.backend)
         if reason is None:
-            hello = self.hello
+            try:
+                hello = self.hello
+            except (TransientError, StorageFullError):
+                return None
             reason = hello if isinstance(hello, str) else _library_reason(case.backend, hello)
         return reason
 
@@ -171,6 +182,8 @@ class DeviceRunner:
             return self._invoke(request, local, plugin, cancel)
         except DeviceOfflineError as error:
             return InvocationResult(Status.OFFLINE, error=error.what)
+        except InvocationTimeoutError as error:
+            return InvocationResult(Status.TIMEOUT, error=str(error))
         except UsageError as error:
             return InvocationResult(Status.UNSUPPORTED, error=str(error))
         except (HarnessError, OSError) as error:

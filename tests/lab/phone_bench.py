@@ -58,7 +58,8 @@ class PhoneBench:
         runtime = runtime or f"{{device_runner: {{library: {library()}}}}}"
         return (
             f"name: phones\nadb_server: {self.server}\nmodels: {models}\nvariants: [float32]\n"
-            f"targets: {targets or f'[{named}]'}\nbackends: {backends}\nruntime: {runtime}\n"
+            f"targets: {targets or f'[{named}]'}\nbackends: {backends}\n"
+            f"{'runtimes' if runtime.startswith('[') else 'runtime'}: {runtime}\n"
             f"measure: {{blocks: {blocks}, {measure}}}\nsettings: {settings}\n"
         )
 

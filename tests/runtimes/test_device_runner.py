@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from harness.devices.base import Observed, ProcessResult, Watch
 from harness.devices.host import HostDevice
 from harness.domain import Backend, Case, Evidence, InvocationRequest, ModelRef, Purpose, RuntimeRef, Status
-from harness.errors import DeviceOfflineError
+from harness.errors import DeviceOfflineError, HarnessError, InvocationTimeoutError, StorageFullError
 from harness.runtimes.device_runner import DeviceRunner
 from harness.runtimes.device_runner_outputs import OutputFile, raw_chunks
 from harness.runtimes.device_runner_result import Files, merge_evidence, read_result, runner_argv
@@ -340,17 +340,31 @@ def test_an_output_file_is_there_only_when_whole(tmp_path: Path) -> None:
 
 
 class LostDevice(HostDevice):
-    """The host, with a cable that is pulled at the first transfer."""
+    """The host, with a cable that is pulled at the first transfer, or that refuses it otherwise."""
+
+    error: HarnessError = DeviceOfflineError("adb-1 does not answer")
 
     def put(self, local: Path, *, sha256: str = "", name: str = "", executable: bool = False) -> str:
-        raise DeviceOfflineError("adb-1 does not answer")
+        raise self.error
 
 
-def test_a_device_lost_while_files_are_copied_is_offline() -> None:
+@pytest.mark.parametrize(
+    ("error", "status"),
+    [
+        (DeviceOfflineError("adb-1 does not answer"), Status.OFFLINE),
+        (InvocationTimeoutError("no answer within 30 s"), Status.TIMEOUT),
+        (StorageFullError("no room on the phone"), Status.FAILED),
+    ],
+)
+def test_what_stops_the_copying_is_the_invocation_s_matter_not_the_case_s(error: HarnessError, status: Status) -> None:
     options = (("library", str(litert_library())), ("runner", str(runner())))
-    subject = DeviceRunner(LostDevice(vulkan=lambda: ()), RuntimeRef("device_runner", options=options))
+    device = LostDevice(vulkan=lambda: ())
+    device.error = error
+    subject = DeviceRunner(device, RuntimeRef("device_runner", options=options))
+    case = Case(ModelRef("m"), "float32", backend=Backend(cores=(CPU,)))
+    assert subject.unsupported_reason(case) is None
     found = subject.invoke(on_core(), Event())
-    assert (found.status, found.error) == (Status.OFFLINE, "adb-1 does not answer")
+    assert (found.status, found.error) == (status, error.what)
 
 
 class WatchedDevice(HostDevice):

@@ -121,6 +121,7 @@ class AndroidDevice:
         result = self._connection.run(argv, stdin=stdin, env=env, timeout_s=timeout_s, cancel=cancel, watch=watch)
         if watch is None or result.observed is None:
             return result
+        result = _told_of_offline_cores(result, watch)
         evidence = self._evidence(result, watch)
         not_made = tuple(f"setting not made: {text}" for text in (self._applied.not_made if self._applied else ()))
         return replace(result, evidence=replace(evidence, notes=(*evidence.notes, *not_made)))
@@ -144,16 +145,29 @@ class AndroidDevice:
 
     def put(self, local: Path, *, sha256: str = "", name: str = "", executable: bool = False) -> str:
         """The path on the phone of a file with this content; what is there is not pushed again."""
-        return self.files.put(local, sha256=sha256, name=name, executable=executable)
+        with self._lost_when_silent():
+            return self.files.put(local, sha256=sha256, name=name, executable=executable)
 
     def put_folder(self, files: Mapping[str, Path], executable: Collection[str] = ()) -> str:
         """The path of a folder on the phone that holds `files` by their names."""
-        return self.files.put_folder(files, executable=tuple(executable))
+        with self._lost_when_silent():
+            return self.files.put_folder(files, executable=tuple(executable))
 
     def fetch(self, remote: str, local: Path) -> None:
         """Copy a file of the phone here and remove it there."""
-        self._connection.pull(remote, local, timeout_s=FETCH_TIMEOUT_S)
-        self._connection.shell(f"rm -f -- {shlex.quote(remote)}")
+        with self._lost_when_silent():
+            self._connection.pull(remote, local, timeout_s=FETCH_TIMEOUT_S)
+            self._connection.shell(f"rm -f -- {shlex.quote(remote)}")
+
+    @contextmanager
+    def _lost_when_silent(self) -> Iterator[None]:
+        """A transfer that missed its deadline on a phone that is silent too has lost it: adbd may be frozen."""
+        try:
+            yield
+        except InvocationTimeoutError as error:
+            if self._connection.alive():
+                raise
+            raise DeviceOfflineError(f"the phone does not answer ({error.what})", where=error.where) from error
 
     def clean(self) -> int:
         """Remove the harness's files from the phone; the bytes that were freed.
@@ -303,6 +317,18 @@ class AndroidDevice:
         if self._telemetry is not None:
             self._telemetry.close()
             self._telemetry.start()
+
+
+def _told_of_offline_cores(result: ProcessResult, watch: Watch) -> ProcessResult:
+    """`result` with the reason why taskset refused, which does not say it: a core that has gone offline."""
+    observed = result.observed
+    if observed is None or observed.cpus is not None or observed.online is None or result.returncode == 0:
+        return result
+    gone = sorted(set(watch.cpus) - set(observed.online))
+    if not gone:
+        return result
+    text = f"\n[harness] core {', '.join(map(str, gone))} is offline: the process could not be pinned to it\n"
+    return replace(result, stderr=result.stderr + text.encode())
 
 
 def observer_cpu(phone: PhoneFacts, cpus: Collection[int]) -> int | None:
