@@ -23,9 +23,19 @@ def folder(name: str) -> Path:
     raise StableError(f"the folder {name!r} is missing from this installation", remedy="Install the harness again.")
 
 
+def cache_folder(environ: Mapping[str, str]) -> Path:
+    """``harness`` in the user's cache directory (XDG base directories), for what can be made again; may not exist."""
+    cache = Path(environ.get("XDG_CACHE_HOME", ""))
+    return (cache if cache.is_absolute() else _home(environ) / ".cache") / "harness"
+
+
 def state_folder(environ: Mapping[str, str]) -> Path:
     """``harness`` in the user's state directory (XDG base directories), for what must outlive a run; may not exist."""
     state = Path(environ.get("XDG_STATE_HOME", ""))
     if not state.is_absolute():
-        state = Path(environ.get("HOME") or Path.home()) / ".local" / "state"
+        state = _home(environ) / ".local" / "state"
     return state / "harness"
+
+
+def _home(environ: Mapping[str, str]) -> Path:
+    return Path(environ.get("HOME") or Path.home())

@@ -7,13 +7,13 @@ each. Everything that is known about an invocation is in `InvocationResult`; eve
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import Enum
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from harness.content import content_id
 
 if TYPE_CHECKING:
     import numpy as np
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 VARIANTS = ("float32", "dynamic_range", "float16", "full_integer", "int8", "int16x8")
 INTEGER_VARIANTS = ("full_integer", "int8", "int16x8")
+THERMAL_STATUSES = ("none", "light", "moderate", "severe", "critical", "emergency", "shutdown")  # Android's, from 0 on
 
 
 class Status(str, Enum):
@@ -64,16 +65,6 @@ class Purpose(str, Enum):
 
     def __str__(self) -> str:
         return self.value
-
-
-def canonical_json(value: Any) -> str:
-    """JSON with sorted keys and no spaces: equal values give equal text, so it can be hashed."""
-    return json.dumps(value, sort_keys=True, separators=(",", ":"), default=str)
-
-
-def content_id(value: Any, length: int = 12) -> str:
-    """The first `length` hex digits of the SHA-256 of the canonical JSON of `value`."""
-    return hashlib.sha256(canonical_json(value).encode()).hexdigest()[:length]
 
 
 # ---- what a sweep asks for -------------------------------------------------------------------------------------------

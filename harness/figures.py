@@ -9,7 +9,8 @@ import math
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 
-from harness.domain import Case, DeviceFacts, ResultRow, content_id
+from harness.content import content_id
+from harness.domain import Case, DeviceFacts, ResultRow
 
 LOWER, HIGHER, NEITHER = "lower", "higher", ""
 

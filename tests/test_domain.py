@@ -2,7 +2,8 @@ from dataclasses import asdict, replace
 
 import pytest
 
-from harness.domain import Backend, Case, Coverage, ModelRef, RuntimeRef, Target, content_id
+from harness.content import content_id
+from harness.domain import Backend, Case, Coverage, ModelRef, RuntimeRef, Target
 
 CASE = Case(
     ModelRef("a", "/m/a.tflite", (("weights", "random"),)),

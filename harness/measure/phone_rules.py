@@ -5,12 +5,11 @@ Clock and affinity are judged for all devices alike, in `clock_rules` and `noise
 
 from __future__ import annotations
 
-from harness.domain import Verdict
+from harness.domain import THERMAL_STATUSES, Verdict
 from harness.measure.findings import CaseEvidence, Finding, asked_delegate, too_many
 from harness.units import bytes_to_mb, format_latency
 
 PHONES = ("adb", "any")
-STATUSES = ("none", "light", "moderate", "severe", "critical", "emergency", "shutdown")
 # The loop runs on another core: taking 1.2 % of it changes a latency by less than 0.5 % (benchmarks/telemetry_cost.py).
 TELEMETRY_LOAD = 0.05
 ACCELERATORS = ("gpu", "hexagon", "qnn", "nnapi")
@@ -53,7 +52,7 @@ def _hot(evidence: CaseEvidence) -> list[Finding]:
     count = too_many(level >= 1 for level in levels)
     if not count:
         return []
-    worst = STATUSES[min(max(levels), len(STATUSES) - 1)]
+    worst = THERMAL_STATUSES[min(max(levels), len(THERMAL_STATUSES) - 1)]
     reason = f"Android reported a thermal status in {count} of {len(levels)} invocations (up to {worst})"
     return [Finding(Verdict.THROTTLED, reason, _COOL)]
 

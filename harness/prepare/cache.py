@@ -24,6 +24,9 @@ from pathlib import Path
 from threading import Event
 from typing import Any
 
+from harness.assets import cache_folder
+from harness.content import file_digest
+
 try:
     import fcntl
 except ImportError:  # not POSIX: no locks, only atomic renames
@@ -36,31 +39,16 @@ _MANIFEST = "entry.json"
 
 def default_cache_dir() -> Path:
     """``$XDG_CACHE_HOME/harness``, or ``~/.cache/harness``."""
-    base = os.environ.get("XDG_CACHE_HOME", "")
-    root = Path(base) if base and Path(base).is_absolute() else Path.home() / ".cache"
-    return root / "harness"
-
-
-def file_sha256(path: Path) -> str:
-    """SHA-256 of a file's bytes, in hex.
-
-    Raises:
-        OSError: it cannot be read.
-    """
-    digest = hashlib.sha256()
-    with path.open("rb") as stream:
-        while block := stream.read(1 << 20):
-            digest.update(block)
-    return digest.hexdigest()
+    return cache_folder(os.environ)
 
 
 def tree_sha256(path: Path) -> str:
     """SHA-256 over the names and contents of a file, or of all files under a directory."""
     if not path.is_dir():
-        return file_sha256(path)
+        return file_digest(path)
     digest = hashlib.sha256()
     for name in sorted(_files_under(path)):
-        digest.update(f"{name}\0{file_sha256(path / name)}\n".encode(errors="surrogateescape"))
+        digest.update(f"{name}\0{file_digest(path / name)}\n".encode(errors="surrogateescape"))
     return digest.hexdigest()
 
 
@@ -89,7 +77,7 @@ class Cache:
             manifest = json.loads((folder / _MANIFEST).read_text(encoding="utf-8"))
             files: dict[str, str] = manifest["files"]
             intact = all(
-                (bool(unverified) and name.startswith(unverified)) or file_sha256(folder / name) == sha256
+                (bool(unverified) and name.startswith(unverified)) or file_digest(folder / name) == sha256
                 for name, sha256 in files.items()
             )
             entry = Entry(folder, dict(manifest["meta"]), files)
@@ -118,7 +106,7 @@ class Cache:
             complete.mkdir()
             for name in names:
                 _link(staged / name, complete / name)
-            files = {name: file_sha256(complete / name) for name in names}
+            files = {name: file_digest(complete / name) for name in names}
             (complete / _MANIFEST).write_text(json.dumps({"meta": meta, "files": files}, indent=1))
             target = self.root / kind / key
             target.parent.mkdir(parents=True, exist_ok=True)

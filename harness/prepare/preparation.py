@@ -12,7 +12,8 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from harness.domain import Status, content_id
+from harness.content import content_id
+from harness.domain import Status
 from harness.errors import HarnessError
 from harness.prepare import converters
 from harness.prepare.cache import Entry

@@ -7,7 +7,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from harness.domain import ModelRef, content_id
+from harness.content import content_id
+from harness.domain import ModelRef
 from harness.errors import ModelFileError, RecipeError
 from harness.prepare import converters, given_data
 from harness.prepare.cache import tree_sha256

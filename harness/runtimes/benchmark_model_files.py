@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping
 from functools import lru_cache
 from pathlib import Path
 
+from harness.content import file_digest
 from harness.domain import Backend, DeviceFacts, RuntimeRef
 from harness.runtimes.binaries import fetched_tool
 from harness.runtimes.delegates import Delegate
@@ -19,11 +20,7 @@ Files = Mapping[str, Path]
 
 @lru_cache(maxsize=512)
 def _digest(path: str, size_bytes: int, changed_ns: int, inode: int) -> str:
-    digest = hashlib.sha256()
-    with Path(path).open("rb") as stream:
-        while block := stream.read(1 << 20):
-            digest.update(block)
-    return digest.hexdigest()
+    return file_digest(Path(path))
 
 
 def file_sha256(path: Path) -> str:

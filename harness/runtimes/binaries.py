@@ -13,7 +13,6 @@ bytes. The user can state one from another source.
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import json
 import os
 import shutil
@@ -23,6 +22,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote, urlsplit
 
+from harness.content import file_digest
 from harness.errors import StableError
 from harness.runtimes.download import download, forget
 from harness.runtimes.elf import machine_of
@@ -96,13 +96,13 @@ def _fetch(
 ) -> Fetched:
     expected, trust = _expected(one, folder, sha256, update)
     if target.is_file() and not update:
-        digest = _sha256(target)
+        digest = file_digest(target)
         if expected in ("", digest):
             return _kept(one, folder, target, digest, trust, url="")
     url = source_url(one, source)
     part = target.with_name(target.name + ".part")
     download(url, part, lambda done, total: on_progress(one.key, done, total))
-    digest = _sha256(part)
+    digest = file_digest(part)
     try:
         _require_digest(one, url, digest, expected, trust)
         _require_program(one, url, part)
@@ -209,14 +209,6 @@ def _write_atomically(path: Path, text: str) -> None:
     with os.fdopen(handle, "w", encoding="utf-8") as stream:
         stream.write(text)
     shutil.move(name, path)
-
-
-def _sha256(path: Path) -> str:
-    digest = hashlib.sha256()
-    with path.open("rb") as stream:
-        while block := stream.read(1 << 20):
-            digest.update(block)
-    return digest.hexdigest()
 
 
 def fetched_tool(folder: Path, platform: str, release: str = "") -> Path | None:

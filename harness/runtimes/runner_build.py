@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from harness.assets import folder
+from harness.assets import cache_folder, folder
 from harness.errors import MissingDependencyError, StableError, UsageError
 from harness.runtimes.elf import machine_of
 
@@ -81,7 +81,7 @@ def runner_for(
         raise UsageError(f"the runner has no build for {target!r}", remedy=f"There are: {', '.join(TARGETS)}.")
     sources = folder("device_scripts") / "runner"
     toolchain = toolchain_for(target, sources, environ)
-    kept = (cache_dir or _cache_dir(environ)) / "runner" / f"{target}-{_key(sources, toolchain)}" / PROGRAM
+    kept = (cache_dir or cache_folder(environ)) / "runner" / f"{target}-{_key(sources, toolchain)}" / PROGRAM
     if not kept.is_file():
         _build(sources, toolchain, kept)
     return kept
@@ -92,11 +92,6 @@ def _named(given: str, where: str) -> Path:
     if not path.is_file():
         raise UsageError(f"the runner {given!r} is not a file", where=where, remedy=f"Correct or remove {where}.")
     return path.resolve()
-
-
-def _cache_dir(environ: Mapping[str, str]) -> Path:
-    base = environ.get("XDG_CACHE_HOME", "")
-    return (Path(base) if base and Path(base).is_absolute() else Path.home() / ".cache") / "harness"
 
 
 # ---- compilers -------------------------------------------------------------------------------------------------------

@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass, field
 from functools import cached_property
 from typing import Any
 
+from harness.content import canonical_json
 from harness.domain import (
     VARIANTS,
     AccuracySettings,
@@ -18,7 +19,6 @@ from harness.domain import (
     ModelRef,
     RuntimeRef,
     Target,
-    canonical_json,
 )
 
 Value = str | int

@@ -9,6 +9,7 @@ from datetime import datetime, timedelta, timezone
 
 import numpy as np
 
+from harness.content import content_id
 from harness.domain import (
     VARIANTS,
     Backend,
@@ -30,7 +31,6 @@ from harness.domain import (
     TensorInfo,
     VariantFile,
     Verdict,
-    content_id,
 )
 
 START = datetime(2026, 3, 14, 20, 15, tzinfo=timezone.utc)

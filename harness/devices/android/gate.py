@@ -7,9 +7,8 @@ from dataclasses import dataclass, field
 from statistics import median
 
 from harness.devices.android.sample import Reading, Sample
-from harness.domain import Evidence, Gate
+from harness.domain import THERMAL_STATUSES, Evidence, Gate
 
-STATUSES = ("none", "light", "moderate", "severe", "critical", "emergency", "shutdown")
 GATED = ("cpu", "skin", "battery")
 # Once it waits, a phone has to be this much better than the gate, or the next block would end what has just begun.
 RELEASE_C = 1.0
@@ -135,4 +134,4 @@ def throttled_reason(evidence: Evidence) -> str:
 
 
 def _status(level: int) -> str:
-    return STATUSES[level] if 0 <= level < len(STATUSES) else str(level)
+    return THERMAL_STATUSES[level] if 0 <= level < len(THERMAL_STATUSES) else str(level)

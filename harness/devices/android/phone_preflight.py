@@ -9,12 +9,12 @@ from harness.devices.android.core_choice import choose_cores
 from harness.devices.android.facts import FIXED_PERFORMANCE_SDK, PhoneFacts, describe_cores, is_limited
 from harness.devices.android.phone_equipment import equipment
 from harness.devices.preflight import Finding
+from harness.domain import THERMAL_STATUSES
 from harness.errors import UsageError
 from harness.units import format_duration, khz_to_ghz
 
 MIN_BATTERY_PCT = 20.0
 SETTLED_S = 120.0
-THERMAL_STATUS = ("none", "light", "moderate", "severe", "critical", "emergency", "shutdown")
 _CPU_DIR = "/sys/devices/system/cpu"
 
 
@@ -151,7 +151,7 @@ def _throttling(facts: PhoneFacts) -> Finding:
     signs = []
     service = facts.thermal
     if service is not None and service.status:
-        level = THERMAL_STATUS[service.status] if service.status < len(THERMAL_STATUS) else "unknown"
+        level = THERMAL_STATUSES[service.status] if service.status < len(THERMAL_STATUSES) else "unknown"
         signs.append(f"thermal status {service.status} ({level})")
     if service is not None and service.cooling:
         signs.append(f"slowed down: {', '.join(service.cooling)}")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import re
 import secrets
 from collections.abc import Collection, Iterable, Mapping, Sequence
@@ -13,11 +12,11 @@ from threading import Event
 from typing import Protocol
 
 from harness.assets import folder
+from harness.content import content_id, file_digest
 from harness.devices.android.cache_listing import Look, parse_free, parse_look, parse_used, to_remove
 from harness.devices.android.process import script_with
 from harness.devices.android.shell import Shell
 from harness.devices.base import ProcessResult
-from harness.domain import content_id
 from harness.errors import DeviceError, HarnessError, StorageFullError, UsageError
 from harness.units import bytes_to_mb
 
@@ -32,6 +31,7 @@ _ATTEMPTS = 2
 _HASHES_AT_ONCE = 4
 _SHORT_S = 30.0
 _LONGEST_NAME = 120
+_HIDDEN_BOOT = "none"  # what files.sh says where the phone hides its boot's identity: two boots look the same
 
 
 class Carrier(Shell, Protocol):
@@ -163,7 +163,7 @@ class FileCache:
         first = bundle.files[0]
         if bundle.any_name and first.executable and not look.files[f"{bundle.key}/{name}"][1] & 0o100:
             self._call_in(_SHORT_S, "mode", bundle.key, "755", name)
-        if look.verified[bundle.key] == look.boot:
+        if look.boot not in ("", _HIDDEN_BOOT) and look.verified[bundle.key] == look.boot:
             return True
         names = [name] if bundle.any_name else [file.name for file in bundle.files]
         pairs = [
@@ -190,11 +190,7 @@ class FileCache:
         status = path.stat()
         key = (str(path.resolve()), status.st_size, status.st_mtime_ns, algorithm)
         if key not in self._hashes:
-            with path.open("rb") as file:
-                digest = hashlib.new(algorithm, usedforsecurity=False)
-                while chunk := file.read(1 << 20):
-                    digest.update(chunk)
-            self._hashes[key] = digest.hexdigest()
+            self._hashes[key] = file_digest(path, algorithm)
         return self._hashes[key]
 
     # ---- bringing it there -------------------------------------------------------------------------------------------

@@ -198,6 +198,18 @@ def test_after_a_restart_it_is_verified_again_without_a_push(carrier: LocalCarri
     assert len(carrier.calls) - calls <= 2
 
 
+def test_a_phone_that_hides_its_boot_is_verified_again_each_session(carrier: LocalCarrier, tmp_path: Path) -> None:
+    """What was written before a restart may be zeros, and here nothing tells of a restart."""
+    assert carrier.root is not None
+    boot = carrier.root / "proc/sys/kernel/random"
+    boot.mkdir(parents=True)
+    local = file(tmp_path, "a", b"gone")
+    path = FileCache(rebooted(carrier)).put(local)
+    carrier.path(path).write_bytes(b"\0\0\0\0")
+    assert FileCache(rebooted(carrier)).put(local) == path
+    assert carrier.path(path).read_bytes() == b"gone"
+
+
 def rebooted(carrier: LocalCarrier) -> LocalCarrier:
     """The same phone; the paths of /proc are looked up when the script is mapped."""
     again = LocalCarrier(carrier.sh, root=carrier.root)
