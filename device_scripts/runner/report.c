@@ -135,7 +135,7 @@ void report_end(void) {
   close_object();
   putc('\n', out);
   comma = false;
-  if (fflush(out) != 0) {
+  if (fflush(out) != 0 || ferror(out)) { /* a part that was lost before is an error, too */
     fputs("the report cannot be written\n", stderr);
     _exit(EXIT_FAILED);
   }

@@ -5,6 +5,7 @@ The answers lie between lines that begin with a random word, so nothing that a c
 
 from __future__ import annotations
 
+import re
 import secrets
 import shlex
 from collections.abc import Callable, Iterable, Sequence
@@ -124,7 +125,7 @@ def _answers(output: str, mark: str) -> dict[str, Answer]:
             lines.append(line)
         elif rest.startswith("= ") and key:
             code = rest[2:]
-            answers[key] = Answer(int(code) if code.isdecimal() else 255, "\n".join(lines).strip())
+            answers[key] = Answer(int(code) if re.fullmatch(r"[0-9]{1,3}", code) else 255, "\n".join(lines).strip())
             key = ""
         else:
             key, lines = rest, []

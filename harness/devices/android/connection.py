@@ -170,7 +170,7 @@ class Connection:
             DeviceOfflineError: the phone does not answer. DeviceError: something cannot be ended.
         """
         result = self.shell(_script("end_run.sh"), timeout_s=timeout_s)
-        ended = re.search(rb"^ended (\d+)$", result.stdout, re.MULTILINE)
+        ended = re.search(rb"^ended ([0-9]{1,9})$", result.stdout, re.MULTILINE)
         left = re.search(rb"^left (.+)$", result.stdout, re.MULTILINE)
         if left or not ended:
             which = left[1].decode("ascii", "replace") if left else "unknown"
@@ -188,7 +188,11 @@ class Connection:
         deadline = Deadline(2 * _ALIVE_S)
         with explained(self.serial):
             wire = self._open(f"shell,v2,raw:{script}", deadline)
-        return Stream(wire, on_line)
+            try:
+                return Stream(wire, on_line)
+            except OSError:
+                wire.close()
+                raise
 
     # ---- files -------------------------------------------------------------------------------------------------------
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import secrets
 import shlex
 import time
@@ -112,7 +113,7 @@ class PhoneLease:
         return word, rest
 
     def _settle(self, word: str, rest: str) -> None:
-        if word == "held" and rest.isdecimal():
+        if word == "held" and re.fullmatch(r"[0-9]{1,9}", rest):
             self._generation, self._renewed_s = int(rest), self._asked_s
             return
         if word not in ("busy", "lost"):
@@ -141,7 +142,7 @@ def _decode(rest: str) -> tuple[str, Process] | None:
         found = json.loads(rest.split(" ", 2)[2])
         words = {name: str(found[name]) for name in ("host", "boot_id", "pid_namespace")}
         return str(found["holder"]), Process(**words, pid=int(found["pid"]), start_ticks=int(found["start_ticks"]))
-    except (ValueError, KeyError, TypeError, IndexError):
+    except (ValueError, KeyError, TypeError, IndexError, RecursionError):
         return None
 
 

@@ -56,7 +56,7 @@ def _attached(match: re.Match[str]) -> Attached:
         serial=match["serial"],
         state=match["state"].split(" (")[0].split(";")[0],
         model=fields.get("model", "").replace("_", " "),
-        transport_id=int(number) if number.isdecimal() else None,
+        transport_id=int(number) if re.fullmatch(r"[0-9]{1,18}", number) else None,
         port=port[1] if port else "",
     )
 

@@ -103,6 +103,13 @@ def test_a_refusal_becomes_the_error_it_means(said: str, error: type[Exception],
         to(fake).shell("true")
 
 
+def test_a_number_of_a_million_digits_is_no_crash() -> None:
+    flood = b"ended " + b"9" * 1_000_000 + b"\nleft\n"
+    shell = answering(packet(1, flood), packet(3, b"\0"))
+    with serving({"shell,v2,raw:": shell}) as fake, pytest.raises(DeviceError, match="cannot be ended: unknown"):
+        to(fake).kill_leftovers()
+
+
 def test_a_phone_without_shell_v2_is_said() -> None:
     with serving({"host-serial:": okay("cmd,stat_v2")}) as fake:
         with pytest.raises(DeviceError, match="shell protocol v2"):
