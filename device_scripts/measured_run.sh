@@ -66,7 +66,7 @@ exec "$@"
 '
 
 watch_memory() {
-  peak='' pss='' gpu='' count=0 next=4
+  peak='' pss='' gpu='' before='' count=0 next=4
   while [ -d "/proc/$pid" ]; do # until it is the program, and no longer the shell before it
     grep -q HARNESS_PROGRAM=1 "/proc/$pid/environ" 2>/dev/null && break
     sleep 0.01
@@ -77,12 +77,15 @@ watch_memory() {
       case $key in VmHWM:) now=$value; break ;; esac
     done <"/proc/$pid/status"; } 2>/dev/null
     [ -n "$now" ] || break
-    peak=$now
+    [ "$now" -le "${peak:-0}" ] || peak=$now
     count=$((count + 1))
-    if [ $((count % 4)) -eq 0 ]; then # the last one counts
+    if [ "$now" != "$before" ] || [ $((count % 4)) -eq 0 ]; then
+      before=$now now=
       { while read -r key value _; do
-        case $key in Pss:) pss=$value; break ;; esac
+        case $key in Pss:) now=$value; break ;; esac
       done <"/proc/$pid/smaps_rollup"; } 2>/dev/null
+      # The highest counts: at its end a process still tells, of memory that is being taken from it.
+      [ "${now:-0}" -le "${pss:-0}" ] || pss=$now
     fi
     if [ "$count" -eq "$next" ]; then # ever more rarely: it costs another process
       next=$((next * 2))
