@@ -8,7 +8,7 @@ import sys
 from functools import cache
 
 import numpy as np
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from harness.assets import folder
@@ -69,7 +69,6 @@ def by_python_runner(values: np.ndarray, tensor: TensorInfo) -> bytes:
     return quantized.tobytes()
 
 
-@settings(deadline=None)  # the first example compiles the C runner's rule
 @given(
     st.sampled_from(sorted(TYPES)),
     st.one_of(st.just(0.0), st.integers(-20, 4).map(lambda power: 2.0**power), st.floats(2.0**-20, 10.0, width=32)),

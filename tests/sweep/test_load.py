@@ -392,7 +392,7 @@ def test_hostile_text_stays_on_its_line() -> None:
 def read_error(path: Path) -> str:
     with pytest.raises(SweepFileError) as caught:
         load_sweep(path, known_models=KNOWN)
-    assert str(path) in str(caught.value)
+    assert str(path)[:60] in str(caught.value)  # a long path is shortened
     return str(caught.value)
 
 

@@ -263,20 +263,20 @@ def test_what_it_leaves_behind_in_its_group_is_ended(here: LocalShell) -> None:
     result, _, _ = run(here, "sh", "-c", "sleep 3217 & sleep 3218 & echo done")
     assert result.stdout == b"done\n"
     assert time.monotonic() - started < 10
-    assert not running("3217")
-    assert not running("3218")
+    assert not running(here, "3217")
+    assert not running(here, "3218")
 
 
 def test_a_second_call_ends_everything_also_what_left_the_group(here: LocalShell) -> None:
     thread = threading.Thread(target=lambda: run(here, "sh", "-c", "setsid sleep 3219 & sleep 3220 & sleep 3221"))
     thread.start()
-    wait_for(lambda: running("3219") and running("3221") and run_files(here))
+    wait_for(lambda: running(here, "3219") and running(here, "3221") and run_files(here))
     said = here.shell(END, timeout_s=20.0).stdout
     thread.join(10)
     assert not thread.is_alive()
     assert re.search(rb"^ended [1-9]", said)
     assert b"\nleft\n" in said
-    assert not any(map(running, ("3219", "3220", "3221")))
+    assert not any(running(here, seconds) for seconds in ("3219", "3220", "3221"))
     assert not run_files(here)
 
 
@@ -302,13 +302,13 @@ def test_the_watchdog_ends_it_when_nobody_does(here: LocalShell) -> None:
     started = time.monotonic()
     assert here.shell(script, timeout_s=15).returncode == -9
     assert 0.9 < time.monotonic() - started < 8
-    assert not running("3223")
-    assert not running("3224")
+    assert not running(here, "3223")
+    assert not running(here, "3224")
 
 
 def test_nothing_is_left_after_an_ordinary_run(here: LocalShell) -> None:
     run(here, "true", timeout_s=3225)
-    wait_for(lambda: not running("3240"))  # the watchdog's sleep: the deadline and its margin
+    wait_for(lambda: not running(here, "3240"))  # the watchdog's sleep: the deadline and its margin
     assert not run_files(here)
 
 
@@ -316,20 +316,22 @@ def test_it_ends_with_the_connection(here: LocalShell) -> None:
     script = here.mapped(measured_script(TEXT, ("sleep", "3226"), {}, 60.0, None, TOKENS))
     child = subprocess.Popen([*here.sh, "-c", script], env=here.env, stderr=subprocess.DEVNULL, start_new_session=True)
     try:
-        wait_for(lambda: running("3226"))
+        wait_for(lambda: running(here, "3226"))
         child.send_signal(1)
-        wait_for(lambda: not running("3226"))
+        wait_for(lambda: not running(here, "3226"))
         child.wait(5)
     finally:
         child.kill()
-    wait_for(lambda: not running("75"))
+    wait_for(lambda: not running(here, "75"))
 
 
-def running(seconds: str) -> bool:
-    """Whether a `sleep` of so many seconds runs."""
+def running(shell: LocalShell, seconds: str) -> bool:
+    """Whether a `sleep` of so many seconds runs that came from this test's shell, and not from another's."""
+    own = f"PATH={shell.env['PATH']}\0".encode()
     for path in Path("/proc").glob("[0-9]*"):
         try:
-            if (path / "cmdline").read_bytes().endswith(f"sleep\0{seconds}\0".encode()):
+            is_it = (path / "cmdline").read_bytes().endswith(f"sleep\0{seconds}\0".encode())
+            if is_it and own in (path / "environ").read_bytes():
                 return True
         except OSError:
             continue
