@@ -3,49 +3,75 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING
 
 import rich_click as click
 
 from harness.cli.options import adb_server_option, json_option
+from harness.cli.outcome import EXIT_NO_DEVICE, EXIT_OK
 from harness.domain import DeviceFacts
+from harness.errors import HarnessError
 
 if TYPE_CHECKING:
     from harness.cli.phones import Phones
+    from harness.devices.android.phone import AndroidDevice
 
 
 @click.command()
 @adb_server_option
 @click.option("--clean", is_flag=True, help="Remove the harness's files from the phones.")
 @json_option
-def devices(adb_server: str, clean: bool, as_json: bool) -> None:
+def devices(adb_server: str, clean: bool, as_json: bool) -> int:
     """List the devices that can be driven: this host and the phones of an adb server, what identifies each and what it
-    can guarantee. Phones that are attached and cannot be used are listed with the reason."""
+    can guarantee. Phones that are attached and cannot be used are listed with the reason.
+
+    Exit code 3 when --clean left a phone alone, because a sweep runs on it or it does not answer."""
     from harness.cli.phones import look_at_phones
     from harness.devices.registry import open_host
 
     host = [open_host().facts()]
     phones = look_at_phones(adb_server)
-    freed = _clean(phones) if clean else {}
+    cleaned = tuple(_clean(phone) for phone in phones.usable) if clean else ()
     found = [*host, *(phone.facts() for phone in phones.usable)]
     if as_json:
-        listed = [{**asdict(facts), "state": "ready"} for facts in found]
+        removed = {one.device_id: {"removed_bytes": one.freed_bytes, "not_cleaned": one.problem} for one in cleaned}
+        listed = [{**asdict(facts), "state": "ready", **removed.get(facts.device_id, {})} for facts in found]
         lost = [asdict(line) for line in phones.unreachable]
         click.echo(json.dumps([*listed, *lost], indent=2))
-        return
+    else:
+        _print_all(found, phones, cleaned)
+    return EXIT_NO_DEVICE if any(one.problem for one in cleaned) else EXIT_OK
+
+
+@dataclass(frozen=True)
+class Cleaned:
+    """What became of one phone's files: the bytes that were removed, or why none were."""
+
+    device_id: str
+    freed_bytes: int = 0
+    problem: str = ""
+
+
+def _clean(phone: AndroidDevice) -> Cleaned:
+    """One phone that is in use keeps no other from being cleaned."""
+    try:
+        return Cleaned(phone.device_id, phone.clean())
+    except HarnessError as error:
+        return Cleaned(phone.device_id, problem=error.what)
+
+
+def _print_all(found: Sequence[DeviceFacts], phones: Phones, cleaned: Sequence[Cleaned]) -> None:
     for facts in found:
         _print(facts)
-    for device_id, freed_bytes in freed.items():
-        click.echo(f"{device_id}: {_mb(freed_bytes)} MB of files removed")
+    for one in cleaned:
+        said = f"not cleaned: {one.problem}" if one.problem else f"{_mb(one.freed_bytes)} MB of files removed"
+        click.echo(f"{one.device_id}: {said}", err=bool(one.problem))
     for line in phones.unreachable:
         click.echo(f"{line.serial}  {line.state}\n  → {line.remedy}")
     if phones.problem:
         click.echo(f"no phones: {phones.problem}", err=True)
-
-
-def _clean(phones: Phones) -> dict[str, int]:
-    return {phone.device_id: phone.clean() for phone in phones.usable}
 
 
 def _mb(size_bytes: int) -> str:

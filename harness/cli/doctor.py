@@ -78,9 +78,10 @@ def _phones(device: str | None, adb_server: str) -> dict[str, tuple[Finding, ...
         if device in (None, line.serial):
             found[line.serial] = (Finding("problem", "connection", line.state, line.remedy),)
     if phones.problem and device is None:
-        found["phones"] = (Finding("ok", "adb", f"no phones: {phones.problem.splitlines()[0]}"),)
+        what, _, remedy = phones.problem.partition("\n")
+        found["phones"] = (Finding("ok", "adb", f"no phones: {what}", remedy.strip()),)
     if not found and device is not None:
-        there = ", ".join(phone.device_id for phone in phones.usable) or "no phone"
+        there = ", ".join(phone.device_id for phone in phones.usable) or phones.problem or "no phone"
         raise NoDeviceError(f"no device is called {device!r}", remedy=f"Attached: host, {there}.")
     return found
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+import sys
 import time
 from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
@@ -71,7 +72,7 @@ class AndroidDevice:
         self._waiting = False
         self._cpus: tuple[int, ...] = ()
         self._boot_id = phone.boot_id or ""
-        self._lease = PhoneLease(connection, device_id)
+        self._lease = PhoneLease(connection, device_id, holder=_command())
         self._say: Say = lambda level, text: None
 
     @property
@@ -317,6 +318,11 @@ class AndroidDevice:
         if self._telemetry is not None:
             self._telemetry.close()
             self._telemetry.start()
+
+
+def _command() -> str:
+    """What a person has typed, for another who wants the phone: ``harness run sweep.yaml``."""
+    return " ".join(("harness", *sys.argv[1:3]))
 
 
 def _told_of_offline_cores(result: ProcessResult, watch: Watch) -> ProcessResult:
