@@ -29,7 +29,14 @@ def phone_findings(evidence: CaseEvidence) -> list[Finding]:
     """THROTTLED, UNVERIFIED or NOISY for what a phone showed; nothing for other devices."""
     if evidence.case.target.kind not in PHONES:
         return []
-    return [*_hot(evidence), *_capped(evidence), *_offline(evidence), *_too_fast(evidence), *_watched(evidence)]
+    return [
+        *_hot(evidence),
+        *_capped(evidence),
+        *_offline(evidence),
+        *_too_fast(evidence),
+        *_watched(evidence),
+        *_unwatched(evidence),
+    ]
 
 
 def minimum_gpu_ms(model_size_bytes: float, assumed_gb_per_s: float = PHONE_MEMORY_GB_PER_S) -> float:
@@ -78,6 +85,18 @@ def _offline(evidence: CaseEvidence) -> list[Finding]:
     reason = f"pinned cores went offline in {count} of {len(gone)} invocations (core {cores}): they ran elsewhere"
     remedy = "Keep the core online (core control, battery saver, heat), or pin to `little` or to another core."
     return [Finding(Verdict.UNVERIFIED, reason, remedy)]
+
+
+def _unwatched(evidence: CaseEvidence) -> list[Finding]:
+    """A phone may tell its clock and nothing else: then nobody knows of heat or of other work."""
+    seen = [timing.result.evidence for timing in evidence.timings]
+    blind = too_many(
+        each.foreign_load is None and each.thermal_status is None and each.temp_end_c is None for each in seen
+    )
+    if not blind:
+        return []
+    reason = f"nothing is known of heat or other load in {blind} of {len(seen)} invocations: telemetry was missing"
+    return [Finding(Verdict.UNVERIFIED, reason, "Look at the connection and at `harness doctor`, and measure again.")]
 
 
 def _too_fast(evidence: CaseEvidence) -> list[Finding]:

@@ -40,6 +40,11 @@ SPOILT = [
         Verdict.UNVERIFIED,
         "pinned cores went offline in 3 of 8 invocations (core 7): they ran elsewhere",
     ),
+    (
+        {"foreign_load": None},
+        Verdict.UNVERIFIED,
+        "nothing is known of heat or other load in 3 of 8 invocations: telemetry was missing",
+    ),
 ]
 
 
