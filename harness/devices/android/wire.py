@@ -75,6 +75,7 @@ class Wire(AdbConnection):  # type: ignore[misc]  # adbutils has no types
 
     Raises:
         DeviceOfflineError: the server refuses or does not answer the connection.
+        InvocationTimeoutError: the deadline has passed already.
     """
 
     def __init__(self, host: str, port: int, deadline: Deadline) -> None:
@@ -83,8 +84,10 @@ class Wire(AdbConnection):  # type: ignore[misc]  # adbutils has no types
 
     def _safe_connect(self) -> socket.socket:
         where = "{}:{}".format(*self._address)
+        least_s = self._deadline.slice_s()  # raises when the time is up; a time-out of 0 would mean not to wait at all
         try:
-            connected = socket.create_connection(self._address, timeout=min(_CONNECT_S, self._deadline.remaining_s))
+            timeout_s = max(least_s, min(_CONNECT_S, self._deadline.remaining_s))
+            connected = socket.create_connection(self._address, timeout=timeout_s)
         except TimeoutError as error:
             raise DeviceOfflineError("the adb server does not answer", where=where) from error
         except OSError as error:

@@ -103,6 +103,15 @@ def test_a_refusal_becomes_the_error_it_means(said: str, error: type[Exception],
         to(fake).shell("true")
 
 
+@pytest.mark.parametrize("cancelled", [False, True])
+def test_a_time_that_is_up_is_no_lost_phone(cancelled: bool) -> None:
+    cancel = threading.Event()
+    if cancelled:
+        cancel.set()
+    with serving({}) as fake, pytest.raises(InvocationTimeoutError):
+        to(fake).shell("true", timeout_s=20.0 if cancelled else 0.0, cancel=cancel)
+
+
 def test_a_number_of_a_million_digits_is_no_crash() -> None:
     flood = b"ended " + b"9" * 1_000_000 + b"\nleft\n"
     shell = answering(packet(1, flood), packet(3, b"\0"))
