@@ -15,7 +15,7 @@ import sys
 import time
 from threading import Event
 
-from benchmarks.phones import attached_phone
+from benchmarks._phones import attached_phone
 from harness.devices.android.connection import Connection
 from harness.devices.android.server import adb_program
 from harness.devices.base import Watch

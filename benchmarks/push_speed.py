@@ -21,7 +21,7 @@ import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from benchmarks.phones import attached_phone
+from benchmarks._phones import attached_phone
 from harness.devices.android.connection import Connection
 from harness.devices.android.server import adb_program
 from harness.devices.android.transfer import FileCache

@@ -222,9 +222,10 @@ class Case:
 
     @property
     def label(self) -> str:
-        """``mobilenet_v2 int8 · cpu xnnpack 1 thread · host``."""
+        """``mobilenet_v2 int8 · cpu xnnpack 1 thread · host``; a runtime that is not the host's own is named at the end."""
         threads = f"{self.backend.threads} thread{'s' if self.backend.threads != 1 else ''}"
-        return f"{self.model.name} {self.variant} · {self.backend.label} {threads} · {self.target.label}"
+        runtime = "" if self.runtime == RuntimeRef() else f" · {self.runtime.label}"
+        return f"{self.model.name} {self.variant} · {self.backend.label} {threads} · {self.target.label}{runtime}"
 
 
 # ---- model files -----------------------------------------------------------------------------------------------------

@@ -43,7 +43,8 @@ def test_coverage_kinds(delegated: int | None, total: int | None, kind: str) -> 
 
 
 def test_labels_are_for_people() -> None:
-    assert CASE.label == "a int8 · cpu builtin 4 threads · adb serial=0123"
+    assert CASE.label == "a int8 · cpu builtin 4 threads · adb serial=0123 · litert (/opt/python)"
+    assert replace(CASE, runtime=RuntimeRef()).label.endswith("adb serial=0123"), "the usual runtime is not named"
     assert Backend(kernels="reference", xnnpack=False).label == "cpu reference"
     assert Backend("gpu").label == "gpu"
     assert CASE.backend.cores_label == "1,2"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import Any
@@ -38,6 +39,7 @@ _REMEDIES = {
     Status.INTERRUPTED: "Continue with `harness run --resume`.",
 }
 MAX_NOTES = 20
+_NUMBER = re.compile(r"\d+(?:\.\d+)?")
 _NOT_MADE = "no timing invocation was made"
 
 
@@ -291,9 +293,17 @@ def _observed(seen: list[Evidence]) -> _Columns:
 
 
 def _notes(seen: list[Evidence]) -> str:
-    """The remarks on the invocations, each once, with the number of those that it does not hold for all."""
-    counts = Counter(note for each in seen for note in dict.fromkeys(each.notes))
-    told = [note if count == len(seen) else f"{note} ({count} of {len(seen)})" for note, count in counts.items()]
+    """The remarks on the invocations, each once, with the number of those that it holds for where that is not all.
+
+    Remarks that differ in their numbers alone are one; the first is shown.
+    """
+    alike: dict[str, list[str]] = {}
+    for each in seen:
+        for shape, note in {_NUMBER.sub("#", note): note for note in each.notes}.items():
+            alike.setdefault(shape, []).append(note)
+    told = [
+        notes[0] if len(notes) == len(seen) else f"{notes[0]} ({len(notes)} of {len(seen)})" for notes in alike.values()
+    ]
     return "; ".join(told[:MAX_NOTES])
 
 

@@ -138,7 +138,6 @@ TABLE: tuple[Delegate, ...] = (
         TFLITE,
         "XNNPACK",
         (("use_xnnpack", "true"),),
-        (Option("force_fp16", "xnnpack_force_fp16", values=_BOOL),),
     ),
     Delegate("cpu builtin", TFLITE, "", (("use_xnnpack", "false"),)),
     Delegate(

@@ -231,3 +231,11 @@ def test_what_a_phone_tells_beside_the_clock_is_in_the_row() -> None:
     row = rows(records)
     assert (row.thermal_status, row.battery_pct, row.telemetry_load) == (1, 79.0, 0.004)
     assert row.notes == "setting not made: x; core 7 went offline (3 of 4)"
+
+
+def test_remarks_that_differ_in_their_numbers_alone_are_one() -> None:
+    records = [
+        record(CASE, block, result(evidence=replace(EVIDENCE, notes=(f"it ran at 3.{block} GHz",))))
+        for block in range(3)
+    ]
+    assert rows(records).notes == "it ran at 3.0 GHz"

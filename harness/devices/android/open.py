@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from harness.devices.android.connection import Connection
 from harness.devices.android.discover import connection_to, discover
@@ -27,7 +27,8 @@ def server_at(address: str) -> AdbServer:
     if address:
         return AdbServer.parse(address)
     host = os.environ.get("ANDROID_ADB_SERVER_ADDRESS") or os.environ.get("ANDROID_ADB_SERVER_HOST") or "127.0.0.1"
-    return AdbServer.parse(f"{host}:{os.environ.get('ANDROID_ADB_SERVER_PORT') or 5037}")
+    named = AdbServer.parse(f"{host}:{os.environ.get('ANDROID_ADB_SERVER_PORT') or 5037}")
+    return replace(named, may_start=True)  # where adb itself would start one
 
 
 @dataclass(frozen=True)

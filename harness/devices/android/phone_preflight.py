@@ -165,7 +165,7 @@ def _throttling(facts: PhoneFacts) -> Finding:
     known = service is not None and service.status is not None
     known = known or any(core.limit_khz is not None for core in facts.cores)
     if not known:
-        remedy = "Compare `harness calibrate` on the cool and the warm phone; with a userdebug build: adb root"
+        remedy = "Compare two sweeps, on the cool and on the warm phone; with a userdebug build: adb root"
         return Finding("warning", "throttling", "cannot be seen: neither a thermal status nor clock limits", remedy)
     return Finding("ok", "throttling", "not now")
 

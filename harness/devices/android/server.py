@@ -7,7 +7,7 @@ import re
 import shutil
 import socket
 import subprocess
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from threading import Event
 from typing import TYPE_CHECKING
@@ -63,10 +63,15 @@ def _attached(match: re.Match[str]) -> Attached:
 
 @dataclass(frozen=True)
 class AdbServer:
-    """An adb server by its address. Nothing is connected until something is asked."""
+    """An adb server by its address. Nothing is connected until something is asked.
+
+    `may_start` allows to start it where it is local and not running. One that a person named on another port than adb's
+    own is not: that port may be the end of a tunnel to another host.
+    """
 
     host: str = "127.0.0.1"
     port: int = DEFAULT_PORT
+    may_start: bool = field(default=True, compare=False)
 
     @classmethod
     def parse(cls, text: str) -> AdbServer:
@@ -81,7 +86,7 @@ class AdbServer:
             raise UsageError(
                 f"{text!r} is not the address of an adb server", remedy="Write host:port, such as lab-3:5037."
             )
-        return cls(match[1].strip("[]"), port)
+        return cls(match[1].strip("[]"), port, may_start=port == DEFAULT_PORT)
 
     @property
     def address(self) -> str:
@@ -159,7 +164,7 @@ class AdbServer:
         try:
             socket.create_connection((self.host, self.port), timeout=_PROBE_S).close()
         except ConnectionRefusedError as error:
-            if self.is_local:
+            if self.is_local and self.may_start:
                 return False
             raise self._unreachable("refuses the connection") from error
         except TimeoutError as error:

@@ -172,3 +172,12 @@ def test_a_local_server_is_really_started(tmp_path: Path, monkeypatch: pytest.Mo
     finally:
         with suppress(DeviceOfflineError):
             server.ask("host:kill", 5.0)
+
+
+def test_a_server_named_on_another_port_is_never_started(no_start: Path) -> None:
+    """It may be the end of a tunnel: a server in its place would hide that the tunnel is down."""
+    server = AdbServer.parse(f"localhost:{free_port()}")
+    with pytest.raises(DeviceOfflineError, match="refuses the connection"):
+        server.ensure()
+    assert AdbServer.parse("localhost").may_start
+    assert not no_start.exists()

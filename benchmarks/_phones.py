@@ -1,6 +1,6 @@
 """The phone that a benchmark measures with: a named one, or the virtual phone of the tests.
 
-python -m benchmarks.phones     says whether the virtual phone can be started here
+python -m benchmarks._phones     says whether the virtual phone can be started here
 """
 
 from __future__ import annotations
