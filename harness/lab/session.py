@@ -7,10 +7,12 @@ import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import harness
+from harness.devices import Device
 from harness.devices.affinity import keep_controller_off
 from harness.domain import Case, ModelRef, ResultRow, RunRecord, Status, VariantFile
 from harness.errors import NoDeviceError, RestoreError
@@ -269,12 +271,17 @@ class _Session:
             lease, keeper = held[lane.device.device_id]
             worker = Lane(lane.device, lane.runtimes, context, lease.token, keeper.lost)
             tasks = remaining(tasks_for(lane.cases, self.sweep.measure), done)
-            threads.append(LaneThread(worker, tasks, self.sweep.settings))
+            ready = partial(self._keep_facts, ledger.run_id, lane.device)
+            threads.append(LaneThread(worker, tasks, self.sweep.settings, ready))
         with keep_controller_off(measured_cpus(lanes)):
             run_lanes(threads, self.interrupt.stop)
         for thread in threads:
             self._tell_lost(ledger, thread)
         return threads
+
+    def _keep_facts(self, run_id: str, device: Device) -> None:
+        """Once more, for now they say what was changed on the device."""
+        self.store.save_facts(run_id, device.facts())
 
     def _tell_lost(self, ledger: Ledger, thread: LaneThread) -> None:
         for error in filter(None, (thread.lost, thread.unrestored)):

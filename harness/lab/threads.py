@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from harness.domain import DeviceSettings
@@ -25,11 +25,15 @@ _ONE_DEVICE = (DeviceOfflineError, DeviceBusyError, DeviceError, NoDeviceError)
 
 @dataclass
 class LaneThread:
-    """A lane with its tasks. `complete`, `lost` (the device is gone or refuses) and `error` say how it ended."""
+    """A lane with its tasks. `complete`, `lost` (the device is gone or refuses) and `error` say how it ended.
+
+    `ready` is called once the device is set up, before the first task.
+    """
 
     lane: Lane
     tasks: Sequence[Task]
     settings: DeviceSettings
+    ready: Callable[[], None] = lambda: None
     complete: bool = False
     lost: HarnessError | None = None
     unrestored: RestoreError | None = None
@@ -58,6 +62,7 @@ class LaneThread:
             self.complete = True
             return
         with self.lane.device.session(self.settings, self._cpus(), self.lane.say):
+            self.ready()
             try:
                 self.complete = self.lane.run(self.tasks)
             except _ONE_DEVICE as error:

@@ -47,9 +47,15 @@ def device_facts(device: DeviceFacts) -> Facts:
         ("Governor", device.governor or ""),
         ("Clock seen by", device.clock_source or "nothing"),
         ("GPUs", ", ".join(device.gpus)),
+        ("ABIs", ", ".join(device.abis)),
+        *((_title(name), text) for name, text in device.details if name not in ("cores", "board")),
         ("Notes", "; ".join(device.notes)),
     )
     return tuple((name, value) for name, value in found if value)
+
+
+def _title(name: str) -> str:
+    return name[:1].upper() + name[1:]
 
 
 FILE_HEADS = (

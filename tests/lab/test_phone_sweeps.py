@@ -10,6 +10,7 @@ import pytest
 
 from harness.domain import Status, Verdict
 from harness.errors import NoDeviceError, RestoreError
+from harness.report.provenance import device_facts
 from tests.lab.phone_bench import MODEL, PhoneBench
 from tests.phone.fixtures import MakePhone
 from tests.phone.phone import VirtualPhone
@@ -54,10 +55,17 @@ def test_a_row_of_a_phone_says_where_at_what_clock_and_how_warm_it_ran(bench: Ph
 
 def test_what_was_changed_is_listed_and_put_back(bench: PhoneBench, phone: VirtualPhone) -> None:
     before = settings_of(phone)
-    bench.run(bench.sweep_text(phone, blocks=1, settings="{animations: false, brightness: 10}"))
+    settings = "{animations: false, brightness: 10, governor: performance}"
+    outcome = bench.run(bench.sweep_text(phone, blocks=1, settings=settings))
     assert "changed stay_awake: 0 -> 7" in bench.said()
     assert "brightness" in bench.said()
     assert settings_of(phone) == before
+    with bench.store() as store:
+        (facts,) = store.view(outcome.run_id).facts
+    told = dict(device_facts(facts))  # as the report has it
+    assert "stay_awake: 0 -> 7" in told["Settings changed"]
+    assert "brightness: 102 -> 10" in told["Settings changed"]
+    assert "governor: it needs root" in told["Settings not made"]
 
 
 def settings_of(phone: VirtualPhone) -> dict[str, str]:

@@ -68,6 +68,7 @@ class AndroidDevice:
         self._settings = DeviceSettings()
         self._telemetry: Telemetry | None = None
         self._applied: Applied | None = None
+        self._changes: tuple[tuple[str, str], ...] = ()
         self._start = Baseline()
         self._waiting = False
         self._cpus: tuple[int, ...] = ()
@@ -90,8 +91,9 @@ class AndroidDevice:
         return name in (None, self._device_id, self._connection.serial, self.phone.serial)
 
     def facts(self) -> DeviceFacts:
-        """What the phone said when it was opened."""
-        return self.phone.device_facts(self._device_id)
+        """What the phone said when it was opened, and from a session on what was changed on it."""
+        facts = self.phone.device_facts(self._device_id)
+        return replace(facts, details=(*facts.details, *self._changes))
 
     def choose_cpus(self, cores: str | tuple[int, ...], threads: int) -> tuple[int, ...]:
         """The CPU indices for a `cores` setting (see `harness.devices.android.core_choice`).
@@ -217,6 +219,9 @@ class AndroidDevice:
             cpus=self._cpus or None,
             sleep=self._sleep,
         )
+        made, not_made = "; ".join(self._applied.changed), "; ".join(self._applied.not_made)
+        named = (("settings changed", made or "none"), ("settings not made", not_made))
+        self._changes = tuple((name, text) for name, text in named if text)
         for level, sentences in (
             ("info", self._applied.notes),
             ("info", tuple(f"changed {text}" for text in self._applied.changed)),
