@@ -3,6 +3,7 @@ device starts it once for each input."""
 
 from __future__ import annotations
 
+import re
 import tempfile
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import replace
@@ -17,6 +18,7 @@ from harness.runtimes.benchmark_model_result import Ran, base_result, interpret,
 from harness.runtimes.tflite_graph import Graph
 
 CHUNK_BYTES = 32 << 20
+MAX_OUTPUT_BYTES = 4 << 30  # they are in memory until the last has come
 EXTRA_S = 2.0  # deadline for each further input: the tool loads the model anew
 SCRIPT = "benchmark_outputs.sh"
 
@@ -53,6 +55,8 @@ class OutputsPass:
         if inputs.shape[1:] != source.shape[1:] or not len(inputs):
             text = f"the inputs have the shape {inputs.shape}, the model wants (n, *{source.shape[1:]})"
             return InvocationResult(Status.FAILED, error=text)
+        if len(inputs) * item_bytes(replace(target, dtype="float32")) > MAX_OUTPUT_BYTES:
+            return InvocationResult(Status.FAILED, error="the outputs take more than 4 GiB; use fewer samples")
         at_once = max(CHUNK_BYTES // max(item_bytes(source), 1), 1)
         parts, results = [], []
         for begin in range(0, len(inputs), at_once):
@@ -109,7 +113,7 @@ def _failure(ran: Ran, timeout_s: float) -> InvocationResult | None:
     if word == "outputs" and rest:
         return None
     index, _, code = rest.partition(" ")
-    if word != "failed" or not (index.isdecimal() and code.isdecimal()):
+    if word != "failed" or not (index.isdecimal() and re.fullmatch(r"[0-9]{1,3}", code)):
         return replace(base, error=f"{SCRIPT} ended with exit code {ran.process.returncode} and without outputs")
     result = interpret(replace(ran, process=replace(ran.process, returncode=int(code))))
     if result.status is Status.DONE:

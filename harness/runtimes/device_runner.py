@@ -248,7 +248,7 @@ class DeviceRunner:
                         return result
                     self._collect(process, chunk, inputs.shape[1:], with_inputs, Path(scratch), target)
             target.close()
-        except (ParseError, DeviceOfflineError):
+        except BaseException:  # whatever ends it, no half a file stays
             target.discard()
             raise
         return result

@@ -6,6 +6,7 @@ from __future__ import annotations
 import contextlib
 import http.client
 import json
+import re
 import socket
 import urllib.error
 import urllib.request
@@ -91,7 +92,7 @@ def _receive(response: Any, url: str, part: Path, progress: Progress) -> None:
     resumed = getattr(response, "status", None) == _HTTP_PARTIAL
     done = part.stat().st_size if resumed else 0
     length = response.headers.get("Content-Length")
-    total = done + int(length) if length is not None and length.isdecimal() else None
+    total = done + int(length) if length is not None and re.fullmatch(r"[0-9]{1,18}", length) else None
     _require_plausible(url, total)
     mark = response.headers.get("ETag") or ""
     # A weak tag does not promise equal bytes.

@@ -24,6 +24,7 @@ from harness.domain import (
     Status,
     Target,
 )
+from harness.runtimes import benchmark_model_outputs_pass
 from harness.runtimes.benchmark_model import BenchmarkModel
 from tests.runtimes.local_device import PHONE, LocalDevice, fake_tool
 
@@ -337,8 +338,16 @@ def test_outputs_of_an_integer_model_are_quantized_and_dequantized(tmp_path: Pat
     result = outputs(Bench(tmp_path), tmp_path, inputs, "int8")
     assert result.status is Status.DONE, result.error
     scale, zero, out_scale, out_zero = 0.003920297604054213, -128, 0.0015745917335152626, 47
-    stored = np.clip(np.rint(inputs.reshape(2, 64)[:, :3] / scale) + zero, -128, 127)
+    stored = np.clip(np.rint(inputs.reshape(2, 64)[:, :3] / scale + zero), -128, 127)
     np.testing.assert_allclose(np.load(tmp_path / "out.npy"), (stored - out_zero) * out_scale, rtol=1e-6)
+
+
+def test_more_outputs_than_fit_in_memory_are_refused_before_anything_runs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(benchmark_model_outputs_pass, "MAX_OUTPUT_BYTES", 3 * 3 * 4 - 1)
+    result = outputs(Bench(tmp_path), tmp_path, np.zeros((3, 8, 8, 1), np.float32), "int8")
+    assert (result.status, result.error) == (Status.FAILED, "the outputs take more than 4 GiB; use fewer samples")
 
 
 def test_a_failing_input_is_named(tmp_path: Path) -> None:
