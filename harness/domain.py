@@ -222,7 +222,7 @@ class Case:
 
     @property
     def label(self) -> str:
-        """``mobilenet_v2 int8 · cpu xnnpack 1 thread · host``; a runtime that is not the host's own is named at the end."""
+        """``mobilenet_v2 int8 · cpu xnnpack 1 thread · host``; at the end a runtime that is not the default."""
         threads = f"{self.backend.threads} thread{'s' if self.backend.threads != 1 else ''}"
         runtime = "" if self.runtime == RuntimeRef() else f" · {self.runtime.label}"
         return f"{self.model.name} {self.variant} · {self.backend.label} {threads} · {self.target.label}{runtime}"
