@@ -42,6 +42,12 @@ class HarnessError(Exception):
         super().__init__(what)
         self.what, self.where, self.remedy = what, where, remedy
 
+    @property
+    def sentences(self) -> str:
+        """What and what to do, as running text for a row."""
+        what = self.what if self.what.endswith((".", "!", "?")) else f"{self.what}."
+        return f"{what} {self.remedy}".strip()
+
     def __str__(self) -> str:
         where = f"{self.where}: " if self.where else ""
         remedy = f"\n  {self.remedy}" if self.remedy else ""

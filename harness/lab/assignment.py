@@ -69,7 +69,7 @@ def _open(registry: Registry, target: Target) -> tuple[tuple[Device, ...], str]:
     try:
         return registry.open(target), ""
     except (NoDeviceError, TransientError, DeviceError) as error:
-        return (), " ".join(filter(None, (error.what + ".", error.remedy)))
+        return (), error.sentences
 
 
 def share(cases: Sequence[Case], device_ids: Sequence[str], before: Mapping[str, str]) -> dict[Case, str]:

@@ -124,7 +124,10 @@ class Lane:
         """Why an invocation is to be made once more, or an empty text."""
         if tries < attempts_allowed(result.status):
             return f"{result.status} in the {task.purpose} pass"
-        throttled = task.purpose is Purpose.TIMING and result.status is Status.DONE and tries <= REDO
+        # A phone that did not cool within the gate's patience would not do better now.
+        throttled = (
+            task.purpose is Purpose.TIMING and result.status is Status.DONE and tries <= REDO and not self._ungated
+        )
         reason = self.device.redo_reason(result.evidence) if throttled else ""
         if reason:
             self._gated = None  # once more through the gate

@@ -135,7 +135,7 @@ class BenchmarkModel:
                 return plan
             self._device.choose_cpus(case.backend.cores, case.backend.threads)
         except UsageError as error:
-            return " ".join(filter(None, (error.what + ".", error.remedy)))
+            return error.sentences
         except (TransientError, StorageFullError):
             return None
         except HarnessError as error:

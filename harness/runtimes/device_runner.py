@@ -111,7 +111,7 @@ class DeviceRunner:
         try:
             runner = self._find_runner(target, named=self._options.get("runner", ""))
         except HarnessError as error:
-            return " ".join(filter(None, (error.what + ".", error.remedy)))
+            return error.sentences
         if machine_of(runner) not in (None, machine_of(library)):  # None: a script around the runner
             return f"the runner {runner} is for {machine_of(runner)}, the library {library} for {machine_of(library)}"
         return Local(runner, library)
@@ -132,7 +132,7 @@ class DeviceRunner:
         except (TransientError, StorageFullError):
             raise
         except HarnessError as error:
-            return " ".join(filter(None, (error.what + ".", error.remedy)))
+            return error.sentences
         answer = self._device.run(
             hello_argv(files), stdin=b"", env=_env(files, {}), timeout_s=HELLO_TIMEOUT_S, cancel=self._cancel
         )
@@ -159,7 +159,7 @@ class DeviceRunner:
         try:
             self._device.choose_cpus(backend.cores, backend.threads)
         except UsageError as error:
-            return " ".join(filter(None, (error.what + ".", error.remedy)))
+            return error.sentences
         found = plugin_for(backend, self._device.facts())
         return found if isinstance(found, str) else None
 

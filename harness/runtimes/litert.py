@@ -100,7 +100,7 @@ class LiteRt:
         try:
             self._device.choose_cpus(backend.cores, backend.threads)
         except UsageError as error:
-            return " ".join(filter(None, (error.what + ".", error.remedy)))
+            return error.sentences
         if backend.kind == "gpu":
             return self._gpu_reason(backend, hello)
         delegate = delegate_name(backend)

@@ -172,19 +172,24 @@ def test_equal_phones_share_the_models(bench: PhoneBench, make_phone: MakePhone,
 
 
 def test_a_phone_that_throttles_is_measured_again_and_says_so(bench: PhoneBench, phone: VirtualPhone) -> None:
-    phone.set_thermal_status(2)
-    text = bench.sweep_text(phone, settings="{gate: {timeout_s: 1}}", measure=bench_long())
-    outcome = bench.run(text)
+    phone.throttle_after(0.8, cools_in_s=0.5)
+    measure = "min_s: 2.5, max_s: 4, warmup_min_s: 0, warmup_max_s: 1, timeout_s: 20, memory: false, profile: false"
+    outcome = bench.run(bench.sweep_text(phone, blocks=1, measure=measure))
     (row,) = outcome.rows
     assert row.verdict is Verdict.THROTTLED
-    assert "measured again because the device throttled" in row.reasons
-    assert max(attempt for _, attempt, _ in bench.statuses(outcome.run_id)) == 2
+    assert "1 of 1 blocks were measured again because the device throttled" in row.reasons
+    assert [attempt for _, attempt, _ in bench.statuses(outcome.run_id)] == [0, 1, 2]
+    assert any("cooling" in reason for reason in bench.waits())
+
+
+def test_a_phone_that_stays_hot_is_measured_once_and_marked(bench: PhoneBench, phone: VirtualPhone) -> None:
+    phone.set_thermal_status(2)
+    outcome = bench.run(bench.sweep_text(phone, settings="{gate: {timeout_s: 1}}"))
+    (row,) = outcome.rows
+    assert row.verdict is Verdict.THROTTLED
+    assert "begun although the gate did not open within 1 s (thermal status moderate)" in row.notes
+    assert {attempt for _, attempt, _ in bench.statuses(outcome.run_id)} == {0}
     assert any("thermal status moderate" in reason for reason in bench.waits())
-
-
-def bench_long() -> str:
-    """Longer than the telemetry's slow tick."""
-    return "min_s: 0.6, max_s: 1, warmup_min_s: 0, warmup_max_s: 1, timeout_s: 20, memory: false, profile: false"
 
 
 def test_the_gate_holds_a_block_until_the_battery_is_charged(bench: PhoneBench, phone: VirtualPhone) -> None:
