@@ -247,18 +247,31 @@ class Observer:
         return read_int(_cpufreq(self._root, self._cpus[0], "cpuinfo_max_freq")) if self._cpus else None
 
     def _clock(self):
-        mean = mean_khz(self._open["states"], self._close["states"])
-        if mean is not None:
-            source, start, end = "time_in_state", mean / 1e6, mean / 1e6
-        elif self._before["cur_khz"] and self._after["cur_khz"]:
-            source, start, end = "scaling_cur_freq", self._before["cur_khz"] / 1e6, self._after["cur_khz"] / 1e6
-        elif self._before["chain_ghz"] and self._after["chain_ghz"]:
-            source, start, end = "add_chain", self._before["chain_ghz"], self._after["chain_ghz"]
-        else:
-            return {"clock_source": None, "clock_start_ghz": None, "clock_end_ghz": None, "clock_share": None}
+        """The kernel's counters give the mean over the window, which misses nothing but cannot show a fall: that takes
+        readings at both ends."""
+        source, start, end = self._clock_ends()
+        typical = self._typical_ghz()
+        source = "time_in_state" if self._mean_khz() is not None else source
         highest = self._max_khz()
-        share = min(start, end) / (highest / 1e6) if highest else None
+        share = typical / (highest / 1e6) if typical and highest else None
         return {"clock_source": source, "clock_start_ghz": start, "clock_end_ghz": end, "clock_share": share}
+
+    def _mean_khz(self):
+        return mean_khz(self._open["states"], self._close["states"])
+
+    def _typical_ghz(self):
+        mean = self._mean_khz()
+        if mean is not None:
+            return mean / 1e6
+        source, start, end = self._clock_ends()
+        return min(start, end) if source else None
+
+    def _clock_ends(self):
+        if self._before["cur_khz"] and self._after["cur_khz"]:
+            return "scaling_cur_freq", self._before["cur_khz"] / 1e6, self._after["cur_khz"] / 1e6
+        if self._before["chain_ghz"] and self._after["chain_ghz"]:
+            return "add_chain", self._before["chain_ghz"], self._after["chain_ghz"]
+        return None, None, None
 
     def _note_steal(self, notes):
         stolen_ns = self._ticks(1)
@@ -270,7 +283,7 @@ class Observer:
         chain = self._after["chain_ghz"]
         if not chain or report["clock_source"] in (None, "add_chain"):
             return
-        if abs(chain / report["clock_end_ghz"] - 1) > 0.1:
-            source, ghz = report["clock_source"], report["clock_end_ghz"]
+        source, ghz = report["clock_source"], self._typical_ghz()
+        if abs(chain / ghz - 1) > 0.1:
             note = f"{source} says {ghz:.2f} GHz, a chain of dependent adds ran at {chain:.2f} GHz"
             report["notes"].append(note)

@@ -11,6 +11,7 @@
 struct clock_reading {
   const char *source; /* NULL when nothing is known */
   double start_ghz, end_ghz;
+  double typical_ghz; /* over the whole window, as far as the source can tell */
 };
 
 struct slow_readings read_slow(const struct observer *observer) {
@@ -58,17 +59,30 @@ static double wait_share(const struct observer *o) {
   return fmin((double)(o->close.delay_ns - o->open.delay_ns) / window_ns(o), 1.0);
 }
 
+/* Readings at both ends: the counters of time_in_state give but a mean, which cannot show a fall. */
+static struct clock_reading clock_ends(const struct observer *o) {
+  const char *source = NULL;
+  double start = NAN, end = NAN;
+  if (o->before.cur_khz > 0 && o->after.cur_khz > 0) {
+    source = "scaling_cur_freq";
+    start = (double)o->before.cur_khz / 1e6;
+    end = (double)o->after.cur_khz / 1e6;
+  } else if (o->before.chain_ghz > 0.0 && o->after.chain_ghz > 0.0) {
+    source = "add_chain";
+    start = o->before.chain_ghz;
+    end = o->after.chain_ghz;
+  }
+  return (struct clock_reading){source, start, end, fmin(start, end)}; /* NAN when both are */
+}
+
 static struct clock_reading clock_reading(const struct observer *o) {
+  struct clock_reading found = clock_ends(o);
   double ticks = o->close.state_ticks - o->open.state_ticks;
   if (o->open.has_states && o->close.has_states && ticks > 0.0) {
-    double ghz = (o->close.state_khz_ticks - o->open.state_khz_ticks) / ticks / 1e6;
-    return (struct clock_reading){"time_in_state", ghz, ghz};
+    found.source = "time_in_state";
+    found.typical_ghz = (o->close.state_khz_ticks - o->open.state_khz_ticks) / ticks / 1e6;
   }
-  if (o->before.cur_khz > 0 && o->after.cur_khz > 0)
-    return (struct clock_reading){"scaling_cur_freq", (double)o->before.cur_khz / 1e6, (double)o->after.cur_khz / 1e6};
-  if (o->before.chain_ghz > 0.0 && o->after.chain_ghz > 0.0)
-    return (struct clock_reading){"add_chain", o->before.chain_ghz, o->after.chain_ghz};
-  return (struct clock_reading){NULL, NAN, NAN};
+  return found;
 }
 
 void put_conditions(const struct observer *o) {
@@ -78,7 +92,7 @@ void put_conditions(const struct observer *o) {
   else put_string("clock_source", clock.source);
   put_number("clock_start_ghz", clock.start_ghz);
   put_number("clock_end_ghz", clock.end_ghz);
-  put_number("clock_share", highest > 0 ? fmin(clock.start_ghz, clock.end_ghz) / ((double)highest / 1e6) : NAN);
+  put_number("clock_share", highest > 0 ? clock.typical_ghz / ((double)highest / 1e6) : NAN);
   put_null("temp_start_c"); /* the device's telemetry knows which sensor is which */
   put_null("temp_end_c");
   put_number("foreign_load", foreign_load(o));
@@ -95,9 +109,9 @@ void put_condition_notes(const struct observer *o) {
   struct clock_reading clock = clock_reading(o);
   double chain = o->after.chain_ghz;
   if (clock.source == NULL || clock.source[0] == 'a' || chain <= 0.0) return;
-  if (fabs(chain / clock.end_ghz - 1.0) > 0.1) {
+  if (fabs(chain / clock.typical_ghz - 1.0) > 0.1) {
     snprintf(text, sizeof text, "%s says %.2f GHz, a chain of dependent adds ran at %.2f GHz", clock.source,
-             clock.end_ghz, chain);
+             clock.typical_ghz, chain);
     put_string(NULL, text);
   }
 }

@@ -164,8 +164,7 @@ def _implausible(result: InvocationResult, request: InvocationRequest, wall_s: f
 def merge_evidence(runner: Evidence, device: Evidence | None) -> Evidence:
     """The runner's word on its own window, the device's on everything around it (temperature, battery, thermal status).
 
-    A clock from the kernel's counters beats one from the add chain, whoever read it. The runner has but their mean over
-    its window, which cannot show that the clock fell: both ends are the device's, from its samples, or unknown.
+    The device's clock comes first: it has samples from all of the window, the runner two readings at its ends.
     """
     if device is None:
         return runner
@@ -183,8 +182,6 @@ def merge_evidence(runner: Evidence, device: Evidence | None) -> Evidence:
     if device.clock_source is not None:
         for name in ("clock_source", "clock_start_ghz", "clock_end_ghz", "clock_share"):
             merged[name] = getattr(device, name)
-    elif runner.clock_source == "time_in_state":
-        merged |= {"clock_start_ghz": None, "clock_end_ghz": None}
     return Evidence(**{**merged, "notes": (*runner.notes, *device.notes)})
 
 

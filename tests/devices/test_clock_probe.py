@@ -109,9 +109,24 @@ def test_time_in_state_is_the_first_choice(tmp_path: Path) -> None:
     after = cpu(3, cpufreq__stats__time_in_state="1000000 75\n3000000 175\n")
     report = observe(tmp_path, [3], Chain(2.5, 2.5), after)
     assert report["clock_source"] == "time_in_state"
-    assert report["clock_end_ghz"] == pytest.approx(2.5)  # 25 ticks at 1 GHz, 75 at 3 GHz
-    assert report["clock_share"] == pytest.approx(2.5 / 3)
+    assert report["clock_share"] == pytest.approx(2.5 / 3)  # 25 ticks at 1 GHz, 75 at 3 GHz
+    assert (report["clock_start_ghz"], report["clock_end_ghz"]) == (2.0, 2.0)
     assert report["notes"] == []
+
+
+def test_a_mean_does_not_hide_that_the_clock_fell(tmp_path: Path) -> None:
+    before = cpu(3, cpufreq__stats__time_in_state="1500000 0\n3000000 100\n", cpufreq__cpuinfo_max_freq="3000000")
+    write(tmp_path, before | cpu(3, cpufreq__scaling_cur_freq="3000000"))
+    after = cpu(3, cpufreq__stats__time_in_state="1500000 50\n3000000 150\n", cpufreq__scaling_cur_freq="1500000")
+    report = observe(tmp_path, [3], None, after)
+    assert (report["clock_source"], report["clock_share"]) == ("time_in_state", pytest.approx(0.75))
+    assert (report["clock_start_ghz"], report["clock_end_ghz"]) == (3.0, 1.5)
+
+
+def test_a_mean_alone_has_no_ends(tmp_path: Path) -> None:
+    write(tmp_path, cpu(3, cpufreq__stats__time_in_state="3000000 100\n", cpufreq__cpuinfo_max_freq="3000000"))
+    report = observe(tmp_path, [3], None, cpu(3, cpufreq__stats__time_in_state="3000000 150\n"))
+    assert (report["clock_start_ghz"], report["clock_end_ghz"], report["clock_share"]) == (None, None, 1.0)
 
 
 def test_current_frequency_is_the_second(tmp_path: Path) -> None:
