@@ -71,7 +71,7 @@ def on_phone(folder: Path, program: Path) -> Iterator[tuple[Streaming, Run]]:
     """
     home = folder / "adb"
     home.mkdir()
-    with Server(home).start() as server, VirtualPhone(folder / "phone", soc=REAL_CORES).start() as phone:
+    with Server(home) as server, VirtualPhone(folder / "phone", soc=REAL_CORES) as phone:
         connection = Connection(AdbServer(port=server.port), phone.connect(server))
         connection.push(program, REMOTE, timeout_s=30.0, mode=0o755)
 

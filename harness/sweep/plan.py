@@ -11,13 +11,13 @@ from harness.sweep.model import Sweep, names_of
 
 PHONE_BACKENDS = ("cpu", "gpu", "hexagon", "qnn", "nnapi", "external")
 _BACKENDS = {
-    "host": ("cpu", "gpu"),
+    "host": ("cpu", "gpu", "external"),
     "adb": PHONE_BACKENDS,
     "any": PHONE_BACKENDS,
     "edgetpu": ("cpu", "gpu", "hexagon", "qnn", "nnapi"),
 }
 _RUNTIMES = {
-    "host": ("litert",),
+    "host": ("litert", "benchmark_model", "device_runner"),
     "adb": ("benchmark_model", "device_runner"),
     "any": ("benchmark_model", "device_runner"),
     "edgetpu": ("litert",),
@@ -29,7 +29,6 @@ _PHONE_PARTS = {
     "hexagon": "Hexagon is the DSP of a phone; this target has none",
     "qnn": "QNN drives the accelerators of Qualcomm phones; this target has none",
     "nnapi": "NNAPI is part of Android; this target does not have it",
-    "external": "external delegates are driven on phones only",
 }
 
 
@@ -114,8 +113,7 @@ def _runtime_reason(target: Target, runtime: RuntimeRef) -> str | None:
     allowed = _RUNTIMES[target.kind]
     if runtime.name in allowed:
         return None
-    where = "this host" if target.kind == "host" else "phones"
-    return f"{runtime.name} does not run on {where}; there it is {' or '.join(allowed)}"
+    return f"{runtime.name} does not run on phones; there it is {' or '.join(allowed)}"
 
 
 def _variant_reason(variant: str, backend: Backend) -> str | None:

@@ -18,6 +18,7 @@ from harness.prepare import prepare
 from harness.store import LeaseBook, Store
 from harness.sweep import Sweep, parse_sweep
 from tests.lab.fake_interpreter import FakeInterpreter, make_interpreter
+from tests.lab.phone_bench import library
 
 MODEL = Path(__file__).parent.parent / "data" / "models" / "float32.tflite"
 WINDOWS = "min_s: 0.01, max_s: 1, warmup_min_s: 0, warmup_max_s: 1"
@@ -292,3 +293,17 @@ def test_events_tell_the_whole_run(bench: Bench) -> None:
     assert bench.events[-1].rows == outcome.rows
     assert sum(isinstance(event, InvocationFinished) for event in bench.events) == 6
     assert sum(isinstance(event, RowUpdated) for event in bench.events) == 6
+
+
+@pytest.mark.slow
+def test_the_device_runner_measures_this_host_beside_litert(bench: Bench) -> None:
+    """One library by two runners: what tells them apart is the runtime alone."""
+    text = (
+        f"name: trial\nmodels: [{{file: {MODEL}}}]\nvariants: [float32]\n"
+        f"runtimes: [litert, {{device_runner: {{library: {library()}}}}}]\n"
+        f"measure: {{blocks: 2, {WINDOWS}}}\n"
+    )
+    outcome = bench.run(parse_sweep(text, "trial.yaml", known_models=()))
+    assert [row.status for row in outcome.rows] == [Status.DONE, Status.DONE], outcome.rows
+    assert [row.coverage for row in outcome.rows] == ["full", "full"]
+    assert all((row.reference_cosine or 0) > 0.9999 for row in outcome.rows)

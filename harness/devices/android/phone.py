@@ -316,8 +316,9 @@ class AndroidDevice:
         self._lease.acquire()
         self._connection.kill_leftovers()
         boot_id = self._connection.boot_id()
-        if boot_id != self._boot_id:
-            self._say("warning", "the phone was restarted: its settings are made again")
+        if not boot_id or boot_id != self._boot_id:  # one that hides its boots may have been restarted
+            sure = "was" if boot_id else "may have been"
+            self._say("warning", f"the phone {sure} restarted: its settings are made again")
             self._boot_id = boot_id
             self._apply()
         if self._telemetry is not None:
