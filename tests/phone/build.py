@@ -64,8 +64,8 @@ def phone_root() -> Path:
 
 def _forget_unused(cache: Path) -> None:
     """Remove the phones of earlier versions that nothing used for a week."""
-    for old in cache.glob("root-*/"):
-        if time.time() - old.stat().st_mtime > UNUSED_S:
+    for old in cache.glob("root-*"):
+        if old.is_dir() and time.time() - old.stat().st_mtime > UNUSED_S:
             shutil.rmtree(old, ignore_errors=True)
 
 

@@ -14,17 +14,17 @@ from threading import Event
 
 from harness.devices.android.batch import root_way
 from harness.devices.android.connection import Connection
-from harness.devices.android.core_choice import choose_cores, usable_cores
+from harness.devices.android.core_choice import choose_cores
 from harness.devices.android.evidence import evidence_of
 from harness.devices.android.facts import PhoneFacts
 from harness.devices.android.find import over_network
-from harness.devices.android.gate import Baseline, baseline_of, flat_sensors, throttled_reason, wait_reason
+from harness.devices.android.gate import throttled_reason
 from harness.devices.android.journal import Journal
 from harness.devices.android.phone_lease import PhoneLease
 from harness.devices.android.settings import Applied, apply
-from harness.devices.android.telemetry import Telemetry
 from harness.devices.android.transfer import FileCache
-from harness.devices.base import ProcessResult, Say, Watch
+from harness.devices.android.watcher import Watcher
+from harness.devices.base import Observed, ProcessResult, Say, Watch
 from harness.domain import DeviceFacts, DeviceSettings, Evidence
 from harness.errors import (
     DeviceError,
@@ -36,11 +36,6 @@ from harness.errors import (
 )
 
 RECONNECT_S = 10.0
-FIRST_SAMPLE_S = 5.0
-LAST_SAMPLE_S = 1.5
-BASELINE_S = 1.0
-SILENT_S = 10.0
-MOMENT_S = 0.01
 FETCH_TIMEOUT_S = 300.0
 
 
@@ -66,11 +61,9 @@ class AndroidDevice:
         self._connection, self.phone, self._device_id = connection, phone, device_id
         self._journal, self._sleep = journal, sleep
         self._settings = DeviceSettings()
-        self._telemetry: Telemetry | None = None
+        self._watcher: Watcher | None = None
         self._applied: Applied | None = None
         self._changes: tuple[tuple[str, str], ...] = ()
-        self._start = Baseline()
-        self._waiting = False
         self._cpus: tuple[int, ...] = ()
         self._boot_id = phone.boot_id or ""
         self._lease = PhoneLease(connection, device_id, holder=_command())
@@ -124,10 +117,15 @@ class AndroidDevice:
         result = self._connection.run(argv, stdin=stdin, env=env, timeout_s=timeout_s, cancel=cancel, watch=watch)
         if watch is None or result.observed is None:
             return result
+        evidence = self._evidence(result.observed, watch.cpus)
         result = _told_of_offline_cores(result, watch)
-        evidence = self._evidence(result, watch)
         not_made = tuple(f"setting not made: {text}" for text in (self._applied.not_made if self._applied else ()))
         return replace(result, evidence=replace(evidence, notes=(*evidence.notes, *not_made)))
+
+    def _evidence(self, observed: Observed, cpus: tuple[int, ...]) -> Evidence:
+        if self._watcher is None:  # outside a session nobody watches
+            return evidence_of(observed, (), cpus, self.facts())
+        return self._watcher.evidence(observed, cpus, self.facts())
 
     def _keep_lease(self) -> None:
         if self._lease.generation is None:
@@ -136,15 +134,6 @@ class AndroidDevice:
             self._lease.keep()
         except (DeviceOfflineError, InvocationTimeoutError):
             pass  # the run itself will say so
-
-    def _evidence(self, result: ProcessResult, watch: Watch) -> Evidence:
-        observed, telemetry = result.observed, self._telemetry
-        assert observed is not None
-        if telemetry is None or observed.started_uptime_s is None or observed.ended_uptime_s is None:
-            return evidence_of(observed, (), watch.cpus, self.facts())
-        telemetry.wait_past(observed.ended_uptime_s, LAST_SAMPLE_S)
-        samples = telemetry.window(observed.started_uptime_s, observed.ended_uptime_s)
-        return evidence_of(observed, samples, watch.cpus, self.facts(), self._start.flat)
 
     def put(self, local: Path, *, sha256: str = "", name: str = "", executable: bool = False) -> str:
         """The path on the phone of a file with this content; what is there is not pushed again."""
@@ -202,8 +191,8 @@ class AndroidDevice:
                 say("warning", f"ended {ended} processes that an earlier session had left running")
             stack.callback(self._restore)
             self._apply()
-            stack.callback(self._end_telemetry)
-            self._begin_telemetry()
+            self._watcher = Watcher(self._connection, self.phone, cpus)
+            stack.callback(self._end_watching)
             yield
 
     def _apply(self) -> None:
@@ -248,54 +237,22 @@ class AndroidDevice:
         for text in restored.restored:
             self._say("info", f"put back {text}")
 
+    def _end_watching(self) -> None:
+        watcher, self._watcher = self._watcher, None
+        if watcher is not None:
+            watcher.close()
+
     def _quietly(self, release: Callable[[], None], say: Say) -> None:
         try:
             release()
         except HarnessError as error:
             say("warning", f"the lease on the phone was not released: {error.what}")
 
-    # ---- telemetry and the gate --------------------------------------------------------------------------------------
-
-    def _begin_telemetry(self) -> None:
-        self._telemetry = Telemetry(self._connection, self._cpus, observer_cpu=observer_cpu(self.phone, self._cpus))
-        self._telemetry.start()
-        self._telemetry.wait_past(self.phone.uptime_s or 0.0, FIRST_SAMPLE_S)
-        first = self._telemetry.latest()
-        if first is not None:  # a few samples, so that one odd reading is no baseline
-            self._telemetry.wait_past(first.uptime_s + BASELINE_S, FIRST_SAMPLE_S)
-        self._start = baseline_of(self._telemetry.samples())
-        self._waiting = False
-
-    def _end_telemetry(self) -> None:
-        telemetry, self._telemetry = self._telemetry, None
-        if telemetry is not None:
-            telemetry.close()
+    # ---- the gate, and the way back ----------------------------------------------------------------------------------
 
     def wait_reason(self) -> str:
-        """Why the next block should not begin yet, by the latest sample; without one nothing holds it up."""
-        telemetry = self._telemetry
-        if telemetry is None or not self._hears(telemetry):
-            return ""
-        flat = flat_sensors(telemetry.samples())
-        if flat != self._start.flat:
-            self._start = replace(self._start, flat=flat)
-        sample = telemetry.latest()
-        reason = "" if sample is None else wait_reason(self._settings.gate, self._start, sample, waiting=self._waiting)
-        self._waiting = bool(reason)
-        return reason
-
-    def _hears(self, telemetry: Telemetry) -> bool:
-        """Whether the loop still tells; one that fell silent is started again."""
-        age_s = telemetry.age_s()
-        if telemetry.alive and age_s is not None and age_s < SILENT_S:
-            return True
-        try:
-            telemetry.close()
-            telemetry.start()
-        except HarnessError:
-            return False  # the next invocation finds out what became of the phone
-        last = telemetry.latest()
-        return telemetry.wait_past(0.0 if last is None else last.uptime_s + MOMENT_S, FIRST_SAMPLE_S)
+        """Why the next block should not begin yet, or an empty text."""
+        return self._watcher.wait_reason(self._settings.gate) if self._watcher is not None else ""
 
     def redo_reason(self, evidence: Evidence) -> str:
         """What shows that an invocation was throttled, or an empty text."""
@@ -321,9 +278,8 @@ class AndroidDevice:
             self._say("warning", f"the phone {sure} restarted: its settings are made again")
             self._boot_id = boot_id
             self._apply()
-        if self._telemetry is not None:
-            self._telemetry.close()
-            self._telemetry.start()
+        if self._watcher is not None:
+            self._watcher.start_again()
 
 
 def _command() -> str:
@@ -341,11 +297,3 @@ def _told_of_offline_cores(result: ProcessResult, watch: Watch) -> ProcessResult
         return result
     text = f"\n[harness] core {', '.join(map(str, gone))} is offline: the process could not be pinned to it\n"
     return replace(result, stderr=result.stderr + text.encode())
-
-
-def observer_cpu(phone: PhoneFacts, cpus: Collection[int]) -> int | None:
-    """The smallest core that is not measured, for the telemetry loop; None when all are."""
-    free = [core for core in usable_cores(phone) if core.index not in cpus]
-    if not free:
-        return None
-    return min(free, key=lambda core: (core.capacity or 0, core.max_khz or 0, core.index)).index
