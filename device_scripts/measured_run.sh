@@ -127,7 +127,10 @@ end_watchdog() {
 
 # shellcheck disable=SC2317  # called by the trap
 leave() {
-  end_program
+  last=$! # the signal may have come between a fork and the line that keeps its number
+  [ -n "$pid" ] || pid=$last
+  [ -n "$dog" ] || [ "$last" = "$pid" ] || dog=$last
+  end_program || { [ -z "$pid" ] || kill -KILL "$pid" 2>/dev/null; } # it has no group of its own yet
   end_watchdog
   rm -f "$runs/$tag"
   exit 129

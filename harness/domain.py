@@ -386,8 +386,9 @@ class OperatorTime:
 class Evidence:
     """What was seen around one invocation; None where the device could not say.
 
-    `clock_*_ghz` is the effective clock of the pinned core at both ends, from `clock_source` (``time_in_state``,
-    ``scaling_cur_freq`` or ``add_chain``); `clock_share` is the effective clock over the core's highest.
+    `clock_*_ghz` are the clocks of the pinned core at both ends, `clock_share` its clock over its highest, from
+    `clock_source`: ``time_in_state`` (a mean over the window; the ends are then readings of the current frequency or of
+    the add chain), ``scaling_cur_freq``, ``add_chain``, or ``gpuclk`` of the GPU that computes.
     `foreign_load` is the share of the pinned cores' time taken by others during the timed window, in [0, 1].
     `wait_share` is the share of the window in which the process was runnable but not running.
     `thermal_status` is the highest of Android's levels (0 none to 6 shutdown) during it, `battery_pct` the charge at

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import re
+import secrets
 import shlex
 import subprocess
 import sys
@@ -27,7 +28,8 @@ from harness.devices.base import Observed, ProcessResult, Watch
 from harness.errors import UsageError
 from tests.devices.android.local_shell import SHELLS, LocalShell, command
 
-TOKENS = Tokens("00aa00aa00aa00aa", "f00df00df00df00df00df00df00df00d")
+# Of this process alone: ending a run ends everything with its tag, wherever on the machine it is.
+TOKENS = Tokens(secrets.token_hex(8), secrets.token_hex(16))
 NONCE = TOKENS.nonce
 TEXT = (folder("device_scripts") / "measured_run.sh").read_text(encoding="utf-8")
 END = (folder("device_scripts") / "end_run.sh").read_text(encoding="utf-8")
