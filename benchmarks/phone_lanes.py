@@ -39,10 +39,24 @@ measure: {{blocks: {blocks}, memory: false, profile: false}}
 """
 
 
+LOG = """\
+INFO: STARTING!
+INFO: Explicitly applied XNNPACK delegate, and the model graph will be completely executed by the delegate.
+INFO: Initialized session in 1.0ms.
+INFO: Running benchmark for at least 1 iterations and at least 0.5 seconds but terminate if exceeding 150 seconds.
+INFO: count=10 first=300 curr=250 min=240 max=300 avg=250 std=9
+
+INFO: Running benchmark for at least 50 iterations and at least 1 seconds but terminate if exceeding 150 seconds.
+INFO: count=50 first=210 curr=200 min=190 max=220 avg=200 std=9
+
+INFO: Inference timings in us: Init: 1000, First inference: 300, Warmup (avg): 250, Inference (avg): 200"""
+
+
 def sleeping_tool(folder: Path, seconds: float) -> Path:
     """The stand-in, with a sleep before it answers to a model and without outputs."""
     first, rest = STAND_IN.read_text(encoding="utf-8").split("\n", 1)
-    pause = f'case " $* " in *--graph=*) sleep {seconds} ;; esac'
+    # One process that sleeps, and what it prints without another: the stand-in itself would keep this machine busy.
+    pause = f"case \" $* \" in *--graph=*) sleep {seconds}; echo '{LOG}'; exit 0 ;; esac"
     text = rest.replace("without=  ", "without='input_layer_value_files output_filepath'  ", 1)
     path = folder / "benchmark_model"
     path.write_text(f"{first}\n{pause}\n{text}", encoding="utf-8")
