@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import threading
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -32,6 +33,14 @@ def library() -> Path:
     if not path.exists():
         pytest.skip("this ai-edge-litert has no libLiteRt.so")
     return path
+
+
+def settled(phone: VirtualPhone) -> tuple[str, ...]:
+    """What still runs on the phone a moment after a sweep."""
+    deadline = time.monotonic() + 5.0
+    while phone.processes() and time.monotonic() < deadline:
+        time.sleep(0.05)
+    return phone.processes()
 
 
 @dataclass

@@ -14,7 +14,7 @@ import pytest
 from harness.domain import Evidence, Purpose, ResultRow, Status, Verdict
 from harness.errors import NoDeviceError
 from harness.events import RunStarted
-from tests.lab.phone_bench import MODEL, WINDOWS, PhoneBench, library
+from tests.lab.phone_bench import MODEL, WINDOWS, PhoneBench, library, settled
 from tests.phone.fixtures import MakePhone
 from tests.phone.phone import VirtualPhone
 from tests.phone.server import AdbServer
@@ -34,14 +34,6 @@ OUTPUT_BYTES = "12"  # of the stand-in: what the model gives for one input
 def bench(tmp_path: Path, adb_server: AdbServer, monkeypatch: pytest.MonkeyPatch) -> PhoneBench:
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
     return PhoneBench(tmp_path, adb_server.address)
-
-
-def settled(phone: VirtualPhone) -> tuple[str, ...]:
-    """What still runs on the phone a moment after a sweep."""
-    deadline = time.monotonic() + 5.0
-    while phone.processes() and time.monotonic() < deadline:
-        time.sleep(0.05)
-    return phone.processes()
 
 
 def tools(*paths: Path) -> str:

@@ -11,7 +11,7 @@ import pytest
 from harness.domain import Status, Verdict
 from harness.errors import NoDeviceError, RestoreError
 from harness.report.provenance import device_facts
-from tests.lab.phone_bench import MODEL, PhoneBench
+from tests.lab.phone_bench import MODEL, PhoneBench, settled
 from tests.phone.fixtures import MakePhone
 from tests.phone.phone import VirtualPhone
 from tests.phone.server import AdbServer
@@ -26,14 +26,6 @@ FILES = "data/local/tmp/harness/files"
 def bench(tmp_path: Path, adb_server: AdbServer, monkeypatch: pytest.MonkeyPatch) -> PhoneBench:
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
     return PhoneBench(tmp_path, adb_server.address)
-
-
-def settled(phone: VirtualPhone) -> tuple[str, ...]:
-    """What still runs on the phone a moment after a sweep."""
-    deadline = time.monotonic() + 5.0
-    while phone.processes() and time.monotonic() < deadline:
-        time.sleep(0.05)
-    return phone.processes()
 
 
 def test_a_row_of_a_phone_says_where_at_what_clock_and_how_warm_it_ran(bench: PhoneBench, phone: VirtualPhone) -> None:

@@ -153,26 +153,22 @@ def _airplane(sdk: int) -> Knob:
 
 
 def _governor(key: str, policy: str) -> Knob:
-    path = f"{FOLDER}/{policy}/scaling_governor"
-    return Knob(
-        key=key,
-        setting="governor",
-        read=f"cat {path}",
-        write=lambda value: f"printf %s {shlex.quote(value)} > {path}",
-        valid=_WORD,
-        root=True,
-        gone_after_reboot=True,
-    )
+    return _cpufreq_file(key, f"{policy}/scaling_governor", _WORD)
 
 
 def _tunable(key: str, place: str) -> Knob:
+    return _cpufreq_file(key, place, _TUNABLE)
+
+
+def _cpufreq_file(key: str, place: str, valid: re.Pattern[str]) -> Knob:
+    """A file below cpufreq that holds one value, which a reboot puts back."""
     path = f"{FOLDER}/{place}"
     return Knob(
         key=key,
         setting="governor",
         read=f"cat {path}",
         write=lambda value: f"printf %s {shlex.quote(value)} > {path}",
-        valid=_TUNABLE,
+        valid=valid,
         root=True,
         gone_after_reboot=True,
     )
