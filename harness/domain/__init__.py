@@ -1,0 +1,86 @@
+"""The words all rooms share: frozen values without I/O.
+
+A *case* is one model variant on one target with one backend and runtime. It is measured by *invocations*, one process
+each. Everything that is known about an invocation is in `InvocationResult`; everything a reader sees of a case is in
+`ResultRow`, made from its invocations by `harness.measure`.
+"""
+
+from harness.domain.cases import (
+    AccuracySettings,
+    Backend,
+    Case,
+    DeviceSettings,
+    Gate,
+    MeasureSettings,
+    ModelRef,
+    RuntimeRef,
+    Target,
+)
+from harness.domain.devices import (
+    Core,
+    DeviceFacts,
+)
+from harness.domain.files import (
+    OutputError,
+    TensorInfo,
+    VariantFile,
+)
+from harness.domain.invocations import (
+    AccuracyResult,
+    Coverage,
+    Evidence,
+    InvocationRecord,
+    InvocationRequest,
+    InvocationResult,
+    OperatorTime,
+    OutputsCheck,
+    RunRecord,
+    RunView,
+    ToolTiming,
+)
+from harness.domain.results import (
+    ResultRow,
+)
+from harness.domain.words import (
+    INTEGER_VARIANTS,
+    THERMAL_STATUSES,
+    VARIANTS,
+    Purpose,
+    Status,
+    Verdict,
+)
+
+__all__ = [
+    "INTEGER_VARIANTS",
+    "THERMAL_STATUSES",
+    "VARIANTS",
+    "AccuracyResult",
+    "AccuracySettings",
+    "Backend",
+    "Case",
+    "Core",
+    "Coverage",
+    "DeviceFacts",
+    "DeviceSettings",
+    "Evidence",
+    "Gate",
+    "InvocationRecord",
+    "InvocationRequest",
+    "InvocationResult",
+    "MeasureSettings",
+    "ModelRef",
+    "OperatorTime",
+    "OutputError",
+    "OutputsCheck",
+    "Purpose",
+    "ResultRow",
+    "RunRecord",
+    "RunView",
+    "RuntimeRef",
+    "Status",
+    "Target",
+    "TensorInfo",
+    "ToolTiming",
+    "VariantFile",
+    "Verdict",
+]
