@@ -98,6 +98,14 @@ class ModelFileError(StableError):
     """A model file is empty, truncated, not a model, or needs what the runtime lacks."""
 
 
+class DatasetError(StableError):
+    """A data set, or one sample of it, is missing, unreadable, empty, or not what the task needs."""
+
+
+class TaskError(StableError):
+    """Outputs or truths do not fit the task they are scored on."""
+
+
 class ConversionError(StableError):
     """A converter refused a model or crashed on it."""
 

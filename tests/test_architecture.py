@@ -10,14 +10,14 @@ import pytest
 import harness
 
 PACKAGE = Path(harness.__file__).parent
-BASE = {"domain", "content", "errors", "units", "events", "assets", "holder", "lazy", "figures"}
+BASE = {"domain", "content", "errors", "units", "events", "assets", "holder", "lazy", "figures", "variants"}
 # room -> the rooms it may import
 ALLOWED = {
     "accuracy": set(),
     "measure": set(),
     "sweep": set(),
     "store": set(),
-    "prepare": set(),
+    "prepare": {"accuracy"},
     "devices": set(),
     "runtimes": {"devices"},
     "display": {"report"},

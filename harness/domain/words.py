@@ -41,9 +41,13 @@ class Verdict(str, Enum):
 
 
 class Purpose(str, Enum):
-    """What one invocation is for. Timing, memory and profile never share a process."""
+    """What one invocation is for. Timing, memory and profile never share a process.
+
+    OUTPUTS compares a few check inputs with the reference; ACCURACY streams a whole test split.
+    """
 
     OUTPUTS = "outputs"
+    ACCURACY = "accuracy"
     TIMING = "timing"
     MEMORY = "memory"
     PROFILE = "profile"
