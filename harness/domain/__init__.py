@@ -26,7 +26,9 @@ from harness.domain.files import (
     VariantFile,
 )
 from harness.domain.invocations import (
+    AccuracyDifference,
     AccuracyResult,
+    ChangedSample,
     Coverage,
     Evidence,
     InvocationRecord,
@@ -34,12 +36,15 @@ from harness.domain.invocations import (
     InvocationResult,
     OperatorTime,
     OutputsCheck,
-    RunRecord,
-    RunView,
+    ScoredChunk,
     ToolTiming,
 )
 from harness.domain.results import (
     ResultRow,
+)
+from harness.domain.runs import (
+    RunRecord,
+    RunView,
 )
 from harness.domain.words import (
     INTEGER_VARIANTS,
@@ -54,10 +59,12 @@ __all__ = [
     "INTEGER_VARIANTS",
     "THERMAL_STATUSES",
     "VARIANTS",
+    "AccuracyDifference",
     "AccuracyResult",
     "AccuracySettings",
     "Backend",
     "Case",
+    "ChangedSample",
     "Core",
     "Coverage",
     "DeviceFacts",
@@ -77,6 +84,7 @@ __all__ = [
     "RunRecord",
     "RunView",
     "RuntimeRef",
+    "ScoredChunk",
     "Status",
     "Target",
     "TensorInfo",

@@ -12,12 +12,14 @@ from harness.content import content_id
 class ModelRef:
     """A model as the sweep names it: a recipe, or a file (`.tflite`, `.keras`, SavedModel directory, recipe `.py`).
 
-    `options` go to the recipe (for example ``(("weights", "/data/mobilenet.keras"),)``).
+    `options` go to the recipe (for example ``(("weights", "/data/mobilenet.keras"),)``), to the converters and to the
+    data set. `recipe` is the recipe's name where the model is called otherwise.
     """
 
     name: str
     file: str | None = None
     options: tuple[tuple[str, str], ...] = ()
+    recipe: str = ""
 
 
 @dataclass(frozen=True)
@@ -137,9 +139,19 @@ class DeviceSettings:
 
 @dataclass(frozen=True)
 class AccuracySettings:
-    """`samples` is the number of test samples at most; None means all, 0 means no accuracy pass."""
+    """The accuracy pass and what it must show.
+
+    Attributes:
+        samples: the number of test samples at most; None means all, 0 means no accuracy pass.
+        max_loss: how much the leading metric may be worse than float32's, in its own unit; None for no demand but that
+            it does not collapse.
+        tolerance: how far outputs may be from those of the same file on the host's CPU: RMS of the difference over RMS
+            of the outputs; None for the default of the variant and backend (see harness.measure.output_rules).
+    """
 
     samples: int | None = None
+    max_loss: float | None = None
+    tolerance: float | None = None
 
 
 @dataclass(frozen=True)

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from harness.domain.cases import Backend, Case, MeasureSettings, RuntimeRef
-from harness.domain.devices import DeviceFacts
-from harness.domain.files import OutputError, VariantFile
-from harness.domain.results import ResultRow
+from harness.domain.cases import Backend, MeasureSettings, RuntimeRef
+from harness.domain.files import OutputError
 from harness.domain.words import Purpose, Status
 
 if TYPE_CHECKING:
@@ -158,6 +156,45 @@ class InvocationRecord:
 
 
 @dataclass(frozen=True)
+class ScoredChunk:
+    """The scores of one chunk of a data set on one case: one record a sample, of the same length as `sample_ids`."""
+
+    index: int
+    dataset_id: str
+    sample_ids: tuple[str, ...]
+    records: tuple[Mapping[str, Any], ...]
+
+
+@dataclass(frozen=True)
+class ChangedSample:
+    """A sample that two arms score differently: `reference` and `value` are its own figures."""
+
+    sample_id: str
+    reference: float
+    value: float
+
+
+@dataclass(frozen=True)
+class AccuracyDifference:
+    """How much worse (positive) or better the leading metric is than float32's on the same samples.
+
+    `low` and `high` are a 95 % interval, by `method`. `better` and `worse` count samples; `changed` names the ones that
+    changed most.
+    """
+
+    metric: str
+    loss: float
+    low: float
+    high: float
+    p_value: float | None
+    method: str
+    samples: int
+    better: int
+    worse: int
+    changed: tuple[ChangedSample, ...] = ()
+
+
+@dataclass(frozen=True)
 class AccuracyResult:
     """The score of one case on its task. `metrics` holds all figures by name, `metric` names the leading one."""
 
@@ -165,48 +202,20 @@ class AccuracyResult:
     value: float
     samples: int
     metrics: Mapping[str, float] = field(default_factory=dict)
+    higher_is_better: bool = True
 
 
 @dataclass(frozen=True)
 class OutputsCheck:
-    """What the outputs pass of one case showed, on the device and delegate that was timed.
+    """What the outputs of one case showed, on the device and delegate that was timed.
 
-    `reference` is the distance to the source model's float outputs on the check inputs; `finite` is False when an
-    output was NaN or infinite.
+    `reference` is the distance to the source model's float outputs on the check inputs, `same_file` that to the outputs
+    of the same file on the host's CPU; `finite` is False when an output was NaN or infinite. `accuracy` comes from the
+    accuracy pass, `difference` compares it with float32's.
     """
 
     reference: OutputError | None = None
     accuracy: AccuracyResult | None = None
     finite: bool = True
-
-
-@dataclass(frozen=True)
-class RunRecord:
-    """One sweep run. Times are ISO 8601 UTC; `state` is running, finished, incomplete (a device was lost) or
-    interrupted.
-    """
-
-    run_id: str
-    name: str
-    sweep_text: str
-    sweep_sha256: str
-    settings_json: str
-    harness_version: str
-    started_at: str
-    finished_at: str | None = None
-    state: str = "running"
-    git_commit: str = ""
-
-
-@dataclass(frozen=True)
-class RunView:
-    """Everything the reports need of one run, as values. `checks` and `rows` are keyed by and ordered like `cases`."""
-
-    run: RunRecord
-    cases: tuple[Case, ...]
-    rows: tuple[ResultRow, ...]
-    files: tuple[VariantFile, ...]
-    facts: tuple[DeviceFacts, ...]
-    invocations: tuple[InvocationRecord, ...]
-    measure: MeasureSettings
-    estimated_s: float | None = None
+    same_file: OutputError | None = None
+    difference: AccuracyDifference | None = None

@@ -69,3 +69,14 @@ class ResultRow:
     telemetry_load: float | None = None
     notes: str = ""
     gpu_memory_mib: float | None = None
+    accuracy_loss: float | None = None
+    accuracy_loss_low: float | None = None
+    accuracy_loss_high: float | None = None
+    accuracy_p_value: float | None = None
+    samples_better: int | None = None
+    samples_worse: int | None = None
+    same_file_error: float | None = None
+    sparsity: float | None = None
+    clusters: int | None = None
+    data_needed: str = ""
+    hardware: str = ""

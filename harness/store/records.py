@@ -183,7 +183,7 @@ def add_invocation(connection: Connection, run_id: str, record: InvocationRecord
         StoreError: unknown case, stored before, or `token` is older than one that has written for this device.
     """
     case = case_row(connection, run_id, record.case_id)
-    _fence(connection, case["device_id"], token)
+    fence(connection, case["device_id"], token)
     bare = replace(record.result, samples_ns=None, warmup_ns=None)
     values = {
         "case_number": case["number"],
@@ -208,7 +208,7 @@ def add_invocation(connection: Connection, run_id: str, record: InvocationRecord
         connection.execute(insert(series), rows)
 
 
-def _fence(connection: Connection, device_id: str, token: int) -> None:
+def fence(connection: Connection, device_id: str, token: int) -> None:
     """Remember the highest token that wrote for a device, and refuse a lower one: its holder has lost the lease."""
     matches = device_token.c.device_id == device_id
     newer = update(device_token).where(matches, device_token.c.token <= token).values(token=token)

@@ -45,7 +45,7 @@ class Age(Enum):
 class Revisions:
     """The migrations that exist, oldest first; the last one is what `tables` describes. `scripts` is where they lie."""
 
-    known: tuple[str, ...] = ("0001",)
+    known: tuple[str, ...] = ("0001", "0002")
     scripts: Path = MIGRATIONS
 
     @property

@@ -22,11 +22,12 @@ from harness.domain import (
     ResultRow,
     RunRecord,
     RunView,
+    ScoredChunk,
     VariantFile,
 )
 from harness.errors import StoreError, UnknownRunError
 from harness.store import engine as engines
-from harness.store import records, results, schema, tables
+from harness.store import records, results, schema, scores, tables
 from harness.store.codec import decode, parse
 from harness.store.problems import store_errors
 from harness.store.results import MetricPairs
@@ -219,6 +220,16 @@ class Store:
         with self._read() as connection:
             return records.checks_of(connection, run_id)
 
+    def save_scores(self, run_id: str, case_id: str, chunk: ScoredChunk, *, token: int) -> None:
+        """Make the scores of one chunk of the accuracy pass durable; the same chunk again replaces them."""
+        with self._write() as connection:
+            scores.put_chunk(connection, run_id, case_id, chunk, token)
+
+    def scores(self, run_id: str, case_id: str) -> tuple[ScoredChunk, ...]:
+        """The scored chunks of a case, in the order of the data set."""
+        with self._read() as connection:
+            return scores.chunks_of(connection, run_id, case_id)
+
     def save_row(self, row: ResultRow) -> None:
         """Keep the row of a case, with its single figures for comparison; a later one replaces it."""
         self.save_rows((row,))
@@ -254,6 +265,7 @@ class Store:
                 estimated_s=connection.execute(
                     select(tables.run.c.estimated_s).where(tables.run.c.number == number)
                 ).scalar(),
+                checks=records.checks_of(connection, run_id),
             )
 
 

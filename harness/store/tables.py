@@ -114,6 +114,17 @@ outputs_check = Table(
     Column("check_json", Text, nullable=False),
 )
 
+scored_chunk = Table(
+    "scored_chunk",
+    metadata,
+    Column("case_number", ForeignKey("bench_case.number"), primary_key=True),
+    Column("chunk", Integer, primary_key=True),
+    Column("dataset_id", String(64), nullable=False),
+    Column("samples", Integer, nullable=False),
+    Column("token", BigInteger, nullable=False),
+    Column("data", LargeBinary, nullable=False),
+)
+
 result_row = Table(
     "result_row",
     metadata,

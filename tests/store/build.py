@@ -7,9 +7,11 @@ from dataclasses import replace
 import numpy as np
 
 from harness.domain import (
+    AccuracyDifference,
     AccuracyResult,
     Backend,
     Case,
+    ChangedSample,
     Core,
     Coverage,
     DeviceFacts,
@@ -138,6 +140,10 @@ def check() -> OutputsCheck:
         OutputError(0.25, 0.0625, 0.9999, 16),
         AccuracyResult("top1", 0.975, 360, {"top1": 0.975, "top5": 1.0, "loss": float("inf")}),
         finite=False,
+        same_file=OutputError(0.5, 0.125, 0.99, 16),
+        difference=AccuracyDifference(
+            "top1", 0.01, -0.002, 0.021, 0.125, "McNemar", 360, 2, 6, (ChangedSample("a/ü.png", 1.0, 0.0),)
+        ),
     )
 
 

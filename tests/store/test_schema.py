@@ -23,8 +23,8 @@ _LATER = '''
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0002"
-down_revision = "0001"
+revision = "0003"
+down_revision = "0002"
 
 
 def upgrade() -> None:
@@ -123,8 +123,8 @@ def _later(tmp_path: Path, text: str = _LATER) -> schema.Revisions:
     """What a later version of this package would ship."""
     scripts = tmp_path / "100% later"
     shutil.copytree(schema.MIGRATIONS, scripts, ignore=shutil.ignore_patterns("__pycache__"))
-    (scripts / "versions" / "0002_later.py").write_text(text)
-    return schema.Revisions((*schema.REVISIONS.known, "0002"), scripts)
+    (scripts / "versions" / "0003_later.py").write_text(text)
+    return schema.Revisions((*schema.REVISIONS.known, "0003"), scripts)
 
 
 def _version(path: Path) -> str:
@@ -141,12 +141,12 @@ def test_an_old_store_is_backed_up_and_upgraded(old_store: Path, tmp_path: Path)
     engine = open_engine(url)
     schema.make_ready(url, engine, _later(tmp_path))
     engine.dispose()
-    assert _version(old_store) == "0002"
+    assert _version(old_store) == "0003"
     with closing(sqlite3.connect(old_store)) as connection:
         assert connection.execute("SELECT run_id, trigger FROM run").fetchall() == [("run-1", "manual")]
         assert connection.execute("PRAGMA foreign_key_check").fetchall() == []
     (backup,) = _backups(old_store)
-    assert _version(backup) == "0001"
+    assert _version(backup) == "0002"
     with Store.open(backup, read_only=True) as store:
         assert len(store.invocations("run-1")) == 1
 
@@ -163,7 +163,7 @@ def test_an_upgrade_that_fails_changes_nothing(old_store: Path, tmp_path: Path, 
     before = _definitions(old_store)
     with pytest.raises(Exception, match=r"no_such_table|would break 1 references"):
         schema.upgrade(parse_location(old_store), _later(tmp_path, text))
-    assert _version(old_store) == "0001"
+    assert _version(old_store) == "0002"
     assert _definitions(old_store) == before
     with Store.open(old_store) as store:
         assert len(store.invocations("run-1")) == 1
@@ -172,7 +172,7 @@ def test_an_upgrade_that_fails_changes_nothing(old_store: Path, tmp_path: Path, 
 def test_a_newer_store_can_be_read_but_not_written(old_store: Path, tmp_path: Path) -> None:
     schema.upgrade(parse_location(old_store), _later(tmp_path))
     before = old_store.read_bytes()
-    with pytest.raises(StoreError, match="version 0002, newer than 0001") as caught:
+    with pytest.raises(StoreError, match="version 0003, newer than 0002") as caught:
         Store.open(old_store)
     assert "Upgrade the harness" in caught.value.remedy
     assert old_store.read_bytes() == before
@@ -185,7 +185,7 @@ def test_an_older_store_is_not_upgraded_by_reading(old_store: Path, tmp_path: Pa
     with engine.connect() as connection:
         age = schema.age_of(connection, _later(tmp_path))
     engine.dispose()
-    assert age == (schema.Age.OLDER, "0001")
+    assert age == (schema.Age.OLDER, "0002")
     with pytest.raises(StoreError, match="must be brought to"):
         schema.check_readable(*age, "here")
 
