@@ -56,6 +56,15 @@ FIGURES: dict[str, Figure] = {
     "total_nodes": Figure("total_nodes", "value", "nodes", NEITHER),
     "partitions": Figure("partitions", "value", "partitions", LOWER),
     "accuracy": Figure("accuracy", "value", "1", HIGHER, "accuracy_samples"),
+    "accuracy_loss": Figure("accuracy_loss", "value", "1", LOWER, "accuracy_samples"),
+    "accuracy_loss_low": Figure("accuracy_loss", "ci_low", "1", LOWER, "accuracy_samples"),
+    "accuracy_loss_high": Figure("accuracy_loss", "ci_high", "1", LOWER, "accuracy_samples"),
+    "accuracy_p_value": Figure("accuracy_loss", "p_value", "1", NEITHER, "accuracy_samples"),
+    "samples_better": Figure("samples_changed", "better", "samples", HIGHER, "accuracy_samples"),
+    "samples_worse": Figure("samples_changed", "worse", "samples", LOWER, "accuracy_samples"),
+    "same_file_error": Figure("same_file_error", "value", "1", LOWER),
+    "sparsity": Figure("sparsity", "value", "1", NEITHER),
+    "clusters": Figure("clusters", "value", "clusters", NEITHER),
     "top1": Figure("top1", "value", "1", HIGHER, "accuracy_samples"),
     "top5": Figure("top5", "value", "1", HIGHER, "accuracy_samples"),
     "reference_error": Figure("reference_error", "rmse", "output", LOWER),
@@ -78,7 +87,8 @@ def metrics_of(row: ResultRow) -> Iterator[Metric]:
         value = getattr(row, column)
         if value is not None and not math.isnan(value):
             n = getattr(row, figure.count) or 0 if figure.count else 1
-            yield Metric(figure.name, figure.stat, float(value), figure.unit, figure.direction, n)
+            direction = row.accuracy_direction or figure.direction if column == "accuracy" else figure.direction
+            yield Metric(figure.name, figure.stat, float(value), figure.unit, direction, n)
 
 
 def series_key(row: ResultRow, case: Case, facts: DeviceFacts | None) -> int:

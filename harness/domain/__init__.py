@@ -47,7 +47,6 @@ from harness.domain.runs import (
     RunView,
 )
 from harness.domain.words import (
-    INTEGER_VARIANTS,
     THERMAL_STATUSES,
     VARIANTS,
     Purpose,
@@ -56,7 +55,6 @@ from harness.domain.words import (
 )
 
 __all__ = [
-    "INTEGER_VARIANTS",
     "THERMAL_STATUSES",
     "VARIANTS",
     "AccuracyDifference",

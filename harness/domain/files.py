@@ -37,8 +37,19 @@ class OutputError:
 class VariantFile:
     """One variant of one model after preparation; a failed conversion has its status, a reason, and no path.
 
-    `check_path` is an .npz with float32 ``inputs`` (n, *shape without batch) and ``outputs`` of the source model.
-    `data_path` is an .npz with the held-out test split: float32 ``inputs`` and int64 ``labels``; None without a task.
+    Attributes:
+        check_path: an .npz with float32 ``inputs`` (n, *shape without batch) and ``outputs`` of the source model.
+        data_path: the folder of the held-out data set (harness.accuracy.dataset); None without a task.
+        task, task_options: what its outputs are scored on.
+        technique: how the model was trained again (``pruned``), empty where it was only converted;
+            `training` says it in words.
+        sparsity: the share of zeros among the weights of convolutions and dense layers in this file.
+        clusters: the largest number of distinct values in one of those weight tensors.
+        data_needed: ``none``, ``representative`` or ``labelled``.
+        hardware: where the field's guide expects the variant to run.
+        own_outputs_path: an .npy with this file's own outputs on the check inputs, computed on the host's CPU.
+        preprocessing: how raw data becomes inputs, as names and values for people.
+        parameters: counted from the built model; None for a given file.
     """
 
     model: str
@@ -61,3 +72,13 @@ class VariantFile:
     source_error: OutputError | None = None
     check_path: str | None = None
     data_path: str | None = None
+    task_options: tuple[tuple[str, str], ...] = ()
+    technique: str = ""
+    training: str = ""
+    sparsity: float | None = None
+    clusters: int | None = None
+    data_needed: str = ""
+    hardware: tuple[str, ...] = ()
+    own_outputs_path: str | None = None
+    preprocessing: tuple[tuple[str, str], ...] = ()
+    parameters: int | None = None

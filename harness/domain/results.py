@@ -69,6 +69,7 @@ class ResultRow:
     telemetry_load: float | None = None
     notes: str = ""
     gpu_memory_mib: float | None = None
+    accuracy_direction: str = ""
     accuracy_loss: float | None = None
     accuracy_loss_low: float | None = None
     accuracy_loss_high: float | None = None

@@ -5,7 +5,6 @@ from __future__ import annotations
 from enum import Enum
 
 VARIANTS = ("float32", "dynamic_range", "float16", "full_integer", "int8", "int16x8")
-INTEGER_VARIANTS = ("full_integer", "int8", "int16x8")
 THERMAL_STATUSES = ("none", "light", "moderate", "severe", "critical", "emergency", "shutdown")  # Android's, from 0 on
 
 

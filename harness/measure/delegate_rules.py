@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from harness.domain import INTEGER_VARIANTS, Coverage, Verdict
+from harness.domain import Coverage, Verdict
 from harness.measure.findings import CaseEvidence, Finding, asked_delegate
 from harness.units import format_latency, ms_to_us
+from harness.variants import is_integer, mode_of
 
 SLOWER_THAN_FLOAT = 2.0  # optimised integer kernels are faster than float ones, or nearly so
 READ_SHARE = 0.1
@@ -74,7 +75,7 @@ def _coverage_remedy(evidence: CaseEvidence, asked: str) -> str:
 def _reference_kernels(evidence: CaseEvidence) -> list[Finding]:
     """An integer model that is far slower than the float one ran on kernels written to be correct, not fast."""
     case, coverage = evidence.case, evidence.coverage
-    if case.variant not in INTEGER_VARIANTS or case.backend.kind != "cpu" or case.backend.kernels == "reference":
+    if not is_integer(case.variant) or case.backend.kind != "cpu" or case.backend.kernels == "reference":
         return []
     if coverage is not None and coverage.kind == "full":
         return []
@@ -99,7 +100,7 @@ def _what_ran(variant: str, coverage: Coverage | None) -> str:
     if coverage is not None and coverage.kind == "partial":
         rest = _remaining(coverage)
         return f"{'some' if rest is None else rest} nodes of this {variant} model ran on slow reference kernels"
-    if variant == "int16x8":
+    if mode_of(variant) == "int16x8":
         return "int16x8 has reference kernels only on this runtime"
     return f"this {variant} model ran on slow reference kernels"
 

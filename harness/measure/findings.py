@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
-from harness.domain import Case, Coverage, InvocationResult, OperatorTime, OutputsCheck, Verdict
+from harness.domain import AccuracySettings, Case, Coverage, InvocationResult, OperatorTime, OutputsCheck, Verdict
 from harness.measure.invocation import InvocationSummary
 from harness.measure.statistics import TRIM, LatencyEstimate
 
@@ -26,7 +26,8 @@ class CaseEvidence:
     """All that is known of a measured case. `float32_*` are figures of the same model, target and backend in float32.
 
     `require_coverage` is ``full`` (every node on the delegate), ``partial`` (at least one) or ``any`` (no demand);
-    `reference_exists` says that a float reference or labelled data was there to check the outputs against.
+    `reference_exists` says that a float reference or labelled data was there to check the outputs against; `allowed`
+    says how far outputs and accuracy may be off.
     """
 
     case: Case
@@ -41,6 +42,7 @@ class CaseEvidence:
     float32_latency_ms: float | None = None
     float32_accuracy: float | None = None
     model_size_bytes: int | None = None
+    allowed: AccuracySettings = field(default_factory=AccuracySettings)
 
     def __post_init__(self) -> None:
         if self.require_coverage not in COVERAGES:

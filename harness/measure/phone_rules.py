@@ -8,6 +8,7 @@ from __future__ import annotations
 from harness.domain import THERMAL_STATUSES, Verdict
 from harness.measure.findings import CaseEvidence, Finding, asked_delegate, too_many
 from harness.units import bytes_to_mb, format_latency
+from harness.variants import mode_of
 
 PHONES = ("adb", "any")
 # The loop runs on another core: taking 1.2 % of it changes a latency by less than 0.5 % (benchmarks/telemetry_cost.py).
@@ -104,7 +105,7 @@ def _too_fast(evidence: CaseEvidence) -> list[Finding]:
     unread = any(timing.result.timed != "call+read" for timing in evidence.timings)
     if backend.kind not in ACCELERATORS or not size_bytes or not unread:
         return []
-    least_ms = minimum_gpu_ms(size_bytes * _STORED_SHARE.get(evidence.case.variant, 1.0))
+    least_ms = minimum_gpu_ms(size_bytes * _STORED_SHARE.get(mode_of(evidence.case.variant), 1.0))
     if evidence.estimate.p50_ms >= least_ms:
         return []
     reason = (

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from harness.domain import (
+    AccuracySettings,
     Case,
     Coverage,
     DeviceFacts,
@@ -23,8 +24,10 @@ from harness.domain import (
     Status,
     VariantFile,
 )
+from harness.figures import HIGHER, LOWER
 from harness.measure.findings import CaseEvidence, Timing
 from harness.measure.invocation import sample_count, summarise_result
+from harness.measure.output_rules import relative_error
 from harness.measure.quality import judge
 from harness.measure.statistics import detectable_between_rows, estimate_latency
 from harness.units import bytes_to_mb, us_to_ms
@@ -39,6 +42,7 @@ _REMEDIES = {
     Status.INTERRUPTED: "Continue with `harness run --resume`.",
 }
 MAX_NOTES = 20
+DEFAULT_ACCURACY = AccuracySettings()
 _NUMBER = re.compile(r"\d+(?:\.\d+)?")
 _NOT_MADE = "no timing invocation was made"
 
@@ -54,6 +58,7 @@ def summarise_case(
     require_coverage: str,
     float32_latency_ms: float | None = None,
     float32_accuracy: float | None = None,
+    allowed: AccuracySettings = DEFAULT_ACCURACY,
 ) -> ResultRow:
     """The row of a case as its evidence stands now; records of other cases are ignored.
 
@@ -71,6 +76,7 @@ def summarise_case(
         require_coverage: ``full``, ``partial`` (at least one node) or ``any`` (no demand).
         float32_latency_ms: p50 of the float32 case of the same model, target, backend and runtime, if known.
         float32_accuracy: its accuracy, if known.
+        allowed: how far outputs and accuracy may be off.
     """
     last = _last_attempts(record for record in records if record.case_id == case.case_id)
     status, failures = _outcome(last)
@@ -94,6 +100,7 @@ def summarise_case(
         accelerator=timings[-1].result.accelerator,
         float32_latency_ms=float32_latency_ms,
         float32_accuracy=float32_accuracy,
+        allowed=allowed,
         model_size_bytes=file.size_bytes or None if file is not None else None,
     )
     judgement = judge(evidence)
@@ -149,7 +156,7 @@ def _outcome(last: list[InvocationRecord]) -> tuple[Status, list[str]]:
     timing = _results(last, Purpose.TIMING)
     failed = [result for result in timing if not _succeeded(result)]
     reasons = _failure_reasons("timing", failed, len(timing))
-    for purpose in (Purpose.OUTPUTS, Purpose.MEMORY, Purpose.PROFILE):
+    for purpose in (Purpose.OUTPUTS, Purpose.ACCURACY, Purpose.MEMORY, Purpose.PROFILE):
         others = _results(last, purpose)
         bad = [each for each in others if each.status is not Status.DONE]
         reasons += _failure_reasons(purpose.value, bad, len(others))
@@ -216,6 +223,10 @@ def _base(run_id: str, case: Case, status: Status, facts: DeviceFacts | None, fi
             "weights": file.weights,
             "converter": file.converter,
             "model_sha256": file.sha256,
+            "sparsity": file.sparsity,
+            "clusters": file.clusters,
+            "data_needed": file.data_needed,
+            "hardware": ", ".join(file.hardware),
         }
     return row
 
@@ -246,10 +257,27 @@ def _checked(check: OutputsCheck | None) -> _Columns:
             "accuracy_metric": check.accuracy.metric,
             "accuracy": check.accuracy.value,
             "accuracy_samples": check.accuracy.samples,
+            "accuracy_direction": HIGHER if check.accuracy.higher_is_better else LOWER,
             "top1": check.accuracy.metrics.get("top1"),
             "top5": check.accuracy.metrics.get("top5"),
         }
-    return row
+    if check is not None and check.same_file is not None:
+        row["same_file_error"] = relative_error(check.same_file)
+    return row | _difference(check)
+
+
+def _difference(check: OutputsCheck | None) -> _Columns:
+    found = check.difference if check is not None else None
+    if found is None:
+        return {}
+    return {
+        "accuracy_loss": found.loss,
+        "accuracy_loss_low": found.low,
+        "accuracy_loss_high": found.high,
+        "accuracy_p_value": found.p_value,
+        "samples_better": found.better,
+        "samples_worse": found.worse,
+    }
 
 
 def _timed(evidence: CaseEvidence) -> _Columns:

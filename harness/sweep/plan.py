@@ -8,6 +8,7 @@ from itertools import product
 
 from harness.domain import Backend, Case, RuntimeRef, Target
 from harness.sweep.model import Sweep, names_of
+from harness.variants import mode_of
 
 PHONE_BACKENDS = ("cpu", "gpu", "hexagon", "qnn", "nnapi", "external")
 _BACKENDS = {
@@ -117,7 +118,7 @@ def _runtime_reason(target: Target, runtime: RuntimeRef) -> str | None:
 
 
 def _variant_reason(variant: str, backend: Backend) -> str | None:
-    if backend.kind == "gpu" and variant == "int16x8":
+    if backend.kind == "gpu" and mode_of(variant) == "int16x8":
         return "the GPU accelerator rejects INT16 tensors"
     return None
 

@@ -11,9 +11,18 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from harness.domain import AccuracyResult, Coverage, OperatorTime, OutputError, OutputsCheck, Verdict
+from harness.domain import (
+    AccuracyResult,
+    AccuracySettings,
+    Backend,
+    Coverage,
+    OperatorTime,
+    OutputError,
+    OutputsCheck,
+    Verdict,
+)
 from harness.measure import CaseEvidence, judge
-from harness.measure.output_rules import cosine_at, snr_floor_db
+from harness.measure.output_rules import cosine_at, output_findings, snr_floor_db
 from tests.measure.build import GOOD_CHECK, case, evidence_of, result, samples, spoil, timings
 
 
@@ -117,9 +126,58 @@ def test_accuracy_that_collapsed_against_float32(value: float, count: int, expec
     assert verdict(evidence_of(case("float32"), check=check)) is Verdict.TRUSTED
 
 
-def test_a_metric_of_unknown_direction_is_not_judged() -> None:
-    check = replace(GOOD_CHECK, accuracy=AccuracyResult("nme_pct", 2.0, 500))
-    assert verdict(evidence_of(case(), check=check, float32_accuracy=7.8)) is Verdict.TRUSTED
+@pytest.mark.parametrize(("value", "expected"), [(8.9, Verdict.TRUSTED), (15.7, Verdict.WRONG_OUTPUT)])
+def test_an_error_rate_that_doubles_is_wrong(value: float, expected: Verdict) -> None:
+    check = replace(GOOD_CHECK, accuracy=AccuracyResult("nme_pct", value, 500, higher_is_better=False))
+    assert verdict(evidence_of(case(), check=check, float32_accuracy=7.8)) is expected
+
+
+@pytest.mark.parametrize(
+    ("value", "higher", "allowed", "expected"),
+    [
+        (0.975, True, 0.02, Verdict.TRUSTED),
+        (0.965, True, 0.02, Verdict.WRONG_OUTPUT),
+        (0.995, True, 0.02, Verdict.TRUSTED),
+        (8.4, False, 0.5, Verdict.WRONG_OUTPUT),
+        (8.2, False, 0.5, Verdict.TRUSTED),
+        (7.0, False, 0.5, Verdict.TRUSTED),
+    ],
+)
+def test_no_more_loss_than_the_sweep_allows(value: float, higher: bool, allowed: float, expected: Verdict) -> None:
+    check = replace(GOOD_CHECK, accuracy=AccuracyResult("m", value, 500, higher_is_better=higher))
+    evidence = evidence_of(
+        case(), check=check, float32_accuracy=0.99 if higher else 7.8, allowed=AccuracySettings(max_loss=allowed)
+    )
+    assert verdict(evidence) is expected
+    assert ("the sweep allows" in "; ".join(judge(evidence).reasons)) is (expected is Verdict.WRONG_OUTPUT)
+
+
+def distance(share: float) -> OutputError:
+    return OutputError(max_abs=1.0, rmse=share * 2.0, cosine=0.9, samples=10, reference_rms=2.0)
+
+
+@pytest.mark.parametrize(
+    ("variant", "kind", "share", "asked", "expected"),
+    [
+        ("float32", "cpu", 0.0005, None, Verdict.TRUSTED),
+        ("float32", "cpu", 0.002, None, Verdict.WRONG_OUTPUT),
+        ("float32", "cpu", 0.002, 0.01, Verdict.TRUSTED),
+        ("int8", "cpu", 0.21, None, Verdict.TRUSTED),
+        ("int8", "cpu", 0.21, 0.1, Verdict.WRONG_OUTPUT),
+        ("pruned+int8", "cpu", 0.21, None, Verdict.TRUSTED),
+        ("int8", "cpu", 0.5, None, Verdict.WRONG_OUTPUT),
+        ("float32", "gpu", 0.05, None, Verdict.TRUSTED),
+        ("float32", "gpu", 0.2, None, Verdict.WRONG_OUTPUT),
+    ],
+)
+def test_outputs_are_those_of_the_same_file_on_the_cpu(
+    variant: str, kind: str, share: float, asked: float | None, expected: Verdict
+) -> None:
+    of = replace(case(variant), backend=Backend(kind))
+    check = replace(GOOD_CHECK, same_file=distance(share))
+    evidence = evidence_of(of, check=check, allowed=AccuracySettings(tolerance=asked), require_coverage="any")
+    found = [finding.verdict for finding in output_findings(evidence)]
+    assert (Verdict.WRONG_OUTPUT in found) is (expected is Verdict.WRONG_OUTPUT)
 
 
 # ---- delegates -------------------------------------------------------------------------------------------------------

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from harness.domain import (
+    AccuracyDifference,
     AccuracyResult,
     Coverage,
     DeviceFacts,
@@ -56,6 +57,17 @@ def rows(records: list[InvocationRecord], **changes: object) -> ResultRow:
     return summarise_case(records=records, **arguments | changes)  # type: ignore[arg-type]
 
 
+def test_what_the_accuracy_pass_showed_is_in_the_row() -> None:
+    difference = AccuracyDifference("top1", 0.01, -0.002, 0.021, 0.125, "McNemar", 719, 2, 6)
+    check = replace(CHECK, same_file=OutputError(0.5, 0.02, 0.99, 8, reference_rms=2.0), difference=difference)
+    file = replace(FILE, sparsity=0.75, clusters=16, data_needed="labelled", hardware=("CPU", "Edge TPU"))
+    row = rows(good(), check=check, file=file)
+    assert (row.accuracy_direction, row.accuracy_loss, row.accuracy_p_value) == ("higher", 0.01, 0.125)
+    assert (row.accuracy_loss_low, row.accuracy_loss_high) == (-0.002, 0.021)
+    assert (row.samples_better, row.samples_worse, row.same_file_error) == (2, 6, 0.01)
+    assert (row.sparsity, row.clusters, row.data_needed, row.hardware) == (0.75, 16, "labelled", "CPU, Edge TPU")
+
+
 def good(blocks: int = 8) -> list[InvocationRecord]:
     levels = 1.58 * np.exp(np.random.default_rng(0).normal(0.0, 0.002, blocks))
     return [record(CASE, block, result(float(level), block)) for block, level in enumerate(levels)]
@@ -74,8 +86,10 @@ def test_a_complete_row_has_every_column_that_there_is_evidence_for() -> None:
     memory = record(CASE, 0, result(peak_rss_mib=59.0, pss_mib=50.0, samples_ns=None), Purpose.MEMORY)
     row = rows([*temps, memory])
     empty = {field.name for field in fields(row) if getattr(row, field.name) in (None, "")}
+    of_file = {"data_needed", "hardware", "sparsity", "clusters"}
     phones = {"thermal_status", "battery_pct", "telemetry_load", "notes", "gpu_memory_mib"}
-    assert empty == {"remedy", "clock_share", "accelerator", *phones}
+    unasked = {name for name in empty if name.startswith(("accuracy_", "samples_", "same_file"))}
+    assert empty == {"remedy", "clock_share", "accelerator", *phones, *unasked, *of_file}
     assert (row.status, row.verdict) == (Status.DONE, Verdict.TRUSTED)
     assert (row.device, row.model, row.variant, row.backend) == ("EPYC 9005", "mobilenet_v2", "int8", "cpu xnnpack")
     assert row.latency_p50_ms == pytest.approx(1.58, rel=0.005)

@@ -53,7 +53,9 @@ def run(run_id: str = "run-1", **changes: object) -> RunRecord:
 
 def case(variant: str = "int8", threads: int = 1, serial: str = "0123") -> Case:
     return Case(
-        ModelRef("mobilenet_v2", file="models/ü.tflite", options=(("weights", "/data/x.keras"),)),
+        ModelRef(
+            "mobilenet_v2", file="models/ü.tflite", options=(("weights", "/data/x.keras"),), recipe="mobilenet_v2"
+        ),
         variant,
         Target("adb", (("serial", serial),)),
         Backend("cpu", threads, cores=(0, 3), xnnpack=False, options=(("precision", "fp16"),)),
@@ -131,7 +133,17 @@ def variant_file(variant: str = "int8") -> VariantFile:
         task="imagenet",
         source_error=OutputError(0.5, 0.1, 0.999, 8),
         check_path="/cache/check.npz",
-        data_path="/cache/data.npz",
+        data_path="/cache/dataset",
+        task_options=(("normalise", "box"),),
+        technique="pruned",
+        training="fine-tuned 4 epochs on 1,078 labelled samples",
+        sparsity=0.75,
+        clusters=16,
+        data_needed="labelled",
+        hardware=("CPU",),
+        own_outputs_path="/cache/own.npy",
+        preprocessing=(("mean", "127.5"),),
+        parameters=3_538_984,
     )
 
 
