@@ -116,17 +116,17 @@ def parse_variant(name: str) -> Variant:
         if technique.quantized and rest and rest not in QAT_MODES:
             raise UsageError(
                 f"{first} is trained for 8-bit integers and cannot become {rest!r}",
-                remedy=f"Write {' or '.join(f'{first}+{mode}' for mode in QAT_MODES)}.",
+                remedy=f"{' or '.join(f'{first}+{mode}' for mode in QAT_MODES)}.",
             )
         if found.mode in MODES:
             return found
     elif not plus and first in MODES:
         return Variant("", first)
     near = difflib.get_close_matches(name, variant_names(), n=1, cutoff=0.5)
-    hint = f"Did you mean {near[0]!r}? " if near else ""
+    hint = f"; did you mean {near[0]!r}?" if near else ""
     raise UsageError(
-        f"{name!r} is not a variant",
-        remedy=f"{hint}Modes: {', '.join(MODES)}; techniques: {', '.join(TECHNIQUES)}; together: pruned+int8.",
+        f"{name!r} is not a variant{hint}",
+        remedy=f"{', '.join(MODES)}, or {', '.join(TECHNIQUES)}, these also with a mode, as pruned+int8.",
     )
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from harness.sweep.document import Document
-from harness.sweep.fields import PROBLEM, SHAPES
+from harness.sweep.field_types import PROBLEM, SHAPES
 from harness.sweep.findings import Finding, KeyPath, dotted, printable, suggestion
 from harness.sweep.schema import allowed_at, choices_at, homes_of, keys_at, takes_text
 

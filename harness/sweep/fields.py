@@ -6,49 +6,42 @@ its place.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from typing import Annotated, Any, Literal
 
 from pydantic import (
     AfterValidator,
-    BaseModel,
-    BeforeValidator,
     ConfigDict,
     Discriminator,
     Field,
     Tag,
-    ValidationInfo,
-    WithJsonSchema,
     model_validator,
 )
-from pydantic.config import JsonDict
-from pydantic_core import PydanticCustomError
 from typing_extensions import Self
 
 from harness.domain import VARIANTS, AccuracySettings, Backend, DeviceSettings, MeasureSettings
-from harness.sweep.findings import printable, suggestion
-from harness.units import parse_duration_s
-
-PROBLEM = "sweep_problem"
-SHAPES = ("<name>", "<list>", "<mapping>")
-SLUG = r"^[A-Za-z0-9][A-Za-z0-9._-]*$"
-SLUG_WORDS = "up to 64 letters, digits, . _ -, the first a letter or digit"
-DEVICE = r"^((usb|pci)(:\d{1,3})?|:\d{1,3})$"
-SERVER = r"^([A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\]):\d{1,5}$"
-KEY = r"^[A-Za-z0-9_.-]+$"
-PATTERN_WORDS = {
-    SLUG: SLUG_WORDS,
-    DEVICE: "usb, pci, usb:0, pci:0 or :0, with the number of the device",
-    SERVER: "host:port, such as lab-pi:5037",
-    KEY: "letters, digits, . _ -",
-}
-WEIGHTS = ("imagenet", "random")
+from harness.sweep.field_types import (
+    DEVICE,
+    KEY,
+    ONE_KEY,
+    SERVER,
+    OneKey,
+    Problem,
+    Seconds,
+    Slug,
+    Strict,
+    Text,
+    problem,
+    problems,
+    shape_of,
+    span,
+)
+from harness.sweep.model_fields import ModelEntry, VariantName
 
 _DEFAULTS = MeasureSettings()
 _CPU = Backend()
 _SETTINGS = DeviceSettings()
 
-VariantName = Literal["float32", "dynamic_range", "float16", "full_integer", "int8", "int16x8"]
 TargetName = Literal["host", "adb", "edgetpu"]
 BackendName = Literal["cpu", "gpu", "hexagon", "qnn", "nnapi"]
 RuntimeName = Literal["litert", "benchmark_model", "device_runner"]
@@ -59,161 +52,49 @@ ExcludedBackend = Literal[
 ]
 
 
-Problem = tuple[str, tuple[str, ...]]
-
-
-def problem(text: str, *keys: str) -> PydanticCustomError:
-    """A finished sentence as a validation error; `keys` are the keys it is about, the first gives the place."""
-    return problems([(text, keys)])
-
-
-def problems(found: Sequence[Problem]) -> PydanticCustomError:
-    """Several sentences as one validation error, each with the keys it is about."""
-    return PydanticCustomError(PROBLEM, "{text}", {"text": "; ".join(text for text, _ in found), "problems": found})
-
-
-def _shape(value: Any) -> str:
-    if isinstance(value, dict):
-        return "<mapping>"
-    return "<list>" if isinstance(value, list) else "<name>"
-
-
-def _seconds(value: Any) -> Any:
-    if not isinstance(value, str):
-        return value
-    try:
-        return parse_duration_s(value)
-    except ValueError:
-        raise problem(
-            f"'{printable(value)}' is not a duration; allowed: seconds, or text such as 2s, 500ms, 1min"
-        ) from None
-
-
-def _span(default: float, low: float, high: float, description: str) -> Any:
-    """A field in seconds from `low` to `high`."""
-    bounds: JsonDict = {"minimum": low, "maximum": high}
-    return Field(default, ge=low, le=high, description=description, json_schema_extra=bounds)
-
-
 def _distinct(value: list[int]) -> list[int]:
     if len(set(value)) < len(value):
         raise problem("a core is named twice; allowed: each core once")
     return value
 
 
-def _recipe_name(value: str, info: ValidationInfo) -> str:
-    known = sorted((info.context or {}).get("known_models", ()))
-    if value in known:
-        return value
-    allowed = f"allowed: {', '.join(known) or 'no recipe is installed'}, or {{file: PATH}}"
-    hint = suggestion(value, known)
-    if not hint and ("/" in value or value.endswith((".tflite", ".keras", ".py"))):
-        hint = f"; did you mean {{file: {printable(value)}}}?"
-    raise problem(f"unknown model '{printable(value)}'; {allowed}{hint}")
-
-
-def _weights(value: str) -> str:
-    hint = suggestion(value, WEIGHTS) if value not in WEIGHTS and "/" not in value and "." not in value else ""
-    if hint:
-        raise problem(f"unknown weights '{printable(value)}'; allowed: imagenet, random, or a path{hint}")
-    return value
-
-
-Seconds = Annotated[
-    float,
-    Field(allow_inf_nan=False),
-    BeforeValidator(_seconds),
-    WithJsonSchema({"type": ["number", "string"], "pattern": r"^\s*\d+(\.\d+)?\s*(ns|us|ms|s|min|h)\s*$"}),
-]
-Text = Annotated[str, Field(min_length=1, max_length=4096)]
-Slug = Annotated[str, Field(min_length=1, max_length=64, pattern=SLUG)]
-RecipeName = Annotated[str, AfterValidator(_recipe_name)]
 CoreIndex = Annotated[int, Field(ge=0, le=1023)]
 CoreList = Annotated[list[CoreIndex], Field(min_length=1, max_length=256), AfterValidator(_distinct)]
 Threads = Annotated[int, Field(ge=1, le=256)]
 Cores = Annotated[
     Annotated[CoreClass, Tag("<name>")] | Annotated[CoreList, Tag("<list>")],
-    Discriminator(_shape),
+    Discriminator(shape_of),
 ]
 
 
-class _Strict(BaseModel):
-    model_config = ConfigDict(extra="forbid", strict=True, frozen=True, defer_build=True)
-
-
-class _OneKey(_Strict):
-    """A mapping with exactly one key that is set."""
-
-    @model_validator(mode="after")
-    def _one_key(self) -> Self:
-        if len(self.model_fields_set) != 1:
-            names = ", ".join(type(self).model_fields)
-            raise problem(f"{len(self.model_fields_set)} keys where one belongs; allowed: one of {names}")
-        return self
-
-    @property
-    def kind(self) -> str:
-        """The one key."""
-        return next(iter(self.model_fields_set))
-
-
-_ONE_KEY = {"minProperties": 1, "maxProperties": 1}
-
-
-class ModelMapping(_Strict):
-    """A model file, or a recipe with options."""
-
-    model_config = ConfigDict(json_schema_extra={"oneOf": [{"required": ["file"]}, {"required": ["recipe"]}]})
-
-    file: Text = Field(
-        "", description="A .tflite or .keras file, SavedModel folder or recipe .py, relative to the sweep file."
-    )
-    recipe: RecipeName = Field("", description="The name of a recipe.")
-    name: Slug = Field("", description="What to call the file in results; its stem when absent.")
-    weights: Annotated[Text, AfterValidator(_weights)] = Field(
-        "",
-        description="Weights of the recipe: imagenet, random, or a path relative to the sweep file.",
-    )
-
-    @model_validator(mode="after")
-    def _file_or_recipe(self) -> Self:
-        if bool(self.file) == bool(self.recipe):
-            raise problem("a model is either a file or a recipe; allowed: {file: PATH} or {recipe: NAME}")
-        if self.recipe and self.name:
-            raise problem("a recipe is called by its own name; name goes with file", "name")
-        if self.weights and self.file and not self.file.endswith(".py"):
-            raise problem("a model file carries its weights; weights goes with recipe", "weights")
-        return self
-
-
-class AdbSelector(_Strict):
+class AdbSelector(Strict):
     """Which phone. Both keys must agree when both are given; any phone when neither is."""
 
     serial: Text = Field("", description="The serial number as `adb devices` prints it, quoted.")
     model: Text = Field("", description="The phone's model name, such as Pixel 8.")
 
 
-class AnySelector(_Strict):
+class AnySelector(Strict):
     """Equal phones that share the models of the sweep."""
 
     model: Text = Field("", description="The phones' model name; phones of any model when absent.")
     count: Annotated[int, Field(ge=1, le=1000)] = Field(1, description="How many phones at most.")
 
 
-class EdgeTpuSelector(_Strict):
+class EdgeTpuSelector(Strict):
     """Which Edge TPU."""
 
     device: str = Field("", pattern=DEVICE, description="Device as libedgetpu names it: usb, pci, usb:0, pci:1, :0.")
 
 
-class NoOptions(_Strict):
+class NoOptions(Strict):
     """A mapping without keys: nothing to choose here."""
 
 
-class TargetMapping(_OneKey):
+class TargetMapping(OneKey):
     """A target with a choice of device."""
 
-    model_config = ConfigDict(json_schema_extra=_ONE_KEY)  # type: ignore[typeddict-item]
+    model_config = ConfigDict(json_schema_extra=ONE_KEY)  # type: ignore[typeddict-item]
 
     host: NoOptions | None = Field(None, description="This machine; it takes no options.")
     adb: AdbSelector | None = Field(None, description="An Android phone over adb.")
@@ -221,7 +102,7 @@ class TargetMapping(_OneKey):
     edgetpu: EdgeTpuSelector | None = Field(None, description="A Coral Edge TPU.")
 
 
-class CpuOptions(_Strict):
+class CpuOptions(Strict):
     """Options of the CPU backend."""
 
     threads: Threads = Field(_CPU.threads, description="Threads of the interpreter.")
@@ -253,7 +134,7 @@ _LIBRARIES = "Folder on this host with the delegate's libraries, relative to the
 Partitions = Annotated[int, Field(ge=1, le=10_000)]
 
 
-class GpuOptions(_Strict):
+class GpuOptions(Strict):
     """Options of the GPU delegate; what a runtime does not know makes its cases unsupported."""
 
     backend: Literal["cl", "gl", "webgpu"] | None = Field(
@@ -270,7 +151,7 @@ class GpuOptions(_Strict):
     rest: Rest | None = Field(None, description=_REST)
 
 
-class HexagonOptions(_Strict):
+class HexagonOptions(Strict):
     """Options of the Hexagon delegate."""
 
     libraries: Text = Field("", description=_LIBRARIES)
@@ -278,7 +159,7 @@ class HexagonOptions(_Strict):
     rest: Rest | None = Field(None, description=_REST)
 
 
-class QnnOptions(_Strict):
+class QnnOptions(Strict):
     """Options of Qualcomm's delegate."""
 
     libraries: Text = Field("", description=_LIBRARIES)
@@ -309,7 +190,7 @@ class QnnOptions(_Strict):
     rest: Rest | None = Field(None, description=_REST)
 
 
-class NnapiOptions(_Strict):
+class NnapiOptions(Strict):
     """Options of NNAPI."""
 
     accelerator: Text = Field("", description="Name of the accelerator, as the phone lists it.")
@@ -323,7 +204,7 @@ class NnapiOptions(_Strict):
     rest: Rest | None = Field(None, description=_REST)
 
 
-class ExternalOptions(_Strict):
+class ExternalOptions(Strict):
     """Any other delegate with the external delegate interface."""
 
     path: Text = Field(description="The delegate's library on this host, relative to the sweep file.")
@@ -341,10 +222,10 @@ class ExternalOptions(_Strict):
         return self
 
 
-class BackendMapping(_OneKey):
+class BackendMapping(OneKey):
     """A backend with options."""
 
-    model_config = ConfigDict(json_schema_extra=_ONE_KEY)  # type: ignore[typeddict-item]
+    model_config = ConfigDict(json_schema_extra=ONE_KEY)  # type: ignore[typeddict-item]
 
     cpu: CpuOptions | None = Field(None, description="The CPU.")
     gpu: GpuOptions | None = Field(None, description="The GPU delegate.")
@@ -354,7 +235,7 @@ class BackendMapping(_OneKey):
     external: ExternalOptions | None = Field(None, description="Any other delegate library.")
 
 
-class LitertOptions(_Strict):
+class LitertOptions(Strict):
     """Options of the LiteRT runtime."""
 
     python: Text = Field(
@@ -363,7 +244,7 @@ class LitertOptions(_Strict):
     )
 
 
-class BenchmarkModelOptions(_Strict):
+class BenchmarkModelOptions(Strict):
     """Options of the benchmark_model runtime."""
 
     binary: Text = Field(
@@ -376,7 +257,7 @@ class BenchmarkModelOptions(_Strict):
     release: Slug = Field("", description="Release of the fetched tool; TensorFlow Lite's before LiteRT's when absent.")
 
 
-class DeviceRunnerOptions(_Strict):
+class DeviceRunnerOptions(Strict):
     """Options of the harness's own runner on phones."""
 
     library: Text = Field(
@@ -385,34 +266,34 @@ class DeviceRunnerOptions(_Strict):
     runner: Text = Field("", description="The runner, built for the phone; built or found in the cache when absent.")
 
 
-class RuntimeMapping(_OneKey):
+class RuntimeMapping(OneKey):
     """A runtime with options."""
 
-    model_config = ConfigDict(json_schema_extra=_ONE_KEY)  # type: ignore[typeddict-item]
+    model_config = ConfigDict(json_schema_extra=ONE_KEY)  # type: ignore[typeddict-item]
 
     litert: LitertOptions | None = Field(None, description="LiteRT, the maintained TensorFlow Lite.")
     benchmark_model: BenchmarkModelOptions | None = Field(None, description="TensorFlow Lite's or LiteRT's tool.")
     device_runner: DeviceRunnerOptions | None = Field(None, description="The harness's own runner, for phones.")
 
 
-class Measure(_Strict):
+class Measure(Strict):
     """The protocol: how long and how often. Spans are seconds, or text such as 2s, 500ms, 1min."""
 
     blocks: int = Field(
         _DEFAULTS.blocks, ge=1, le=1000, description="Timing processes per case, one in each interleaved block."
     )
-    min_s: Seconds = _span(_DEFAULTS.min_s, 0.001, 3600, "Shortest timed window of a process.")
+    min_s: Seconds = span(_DEFAULTS.min_s, 0.001, 3600, "Shortest timed window of a process.")
     min_iterations: int = Field(
         _DEFAULTS.min_iterations, ge=1, le=1_000_000, description="Fewest inferences in the timed window."
     )
-    max_s: Seconds = _span(_DEFAULTS.max_s, 0.001, 7200, "Longest timed window, min_iterations or not.")
-    warmup_min_s: Seconds = _span(_DEFAULTS.warmup_min_s, 0, 3600, "Shortest warm-up of a process.")
+    max_s: Seconds = span(_DEFAULTS.max_s, 0.001, 7200, "Longest timed window, min_iterations or not.")
+    warmup_min_s: Seconds = span(_DEFAULTS.warmup_min_s, 0, 3600, "Shortest warm-up of a process.")
     warmup_min_iterations: int = Field(
         _DEFAULTS.warmup_min_iterations, ge=0, le=1_000_000, description="Fewest inferences of the warm-up."
     )
-    warmup_max_s: Seconds = _span(_DEFAULTS.warmup_max_s, 0, 7200, "Longest warm-up.")
-    gap_s: Seconds = _span(_DEFAULTS.gap_s, 0, 3600, "Pause between processes on a device.")
-    timeout_s: Seconds = _span(_DEFAULTS.timeout_s, 1, 86400, "Deadline of one process; it is killed then.")
+    warmup_max_s: Seconds = span(_DEFAULTS.warmup_max_s, 0, 7200, "Longest warm-up.")
+    gap_s: Seconds = span(_DEFAULTS.gap_s, 0, 3600, "Pause between processes on a device.")
+    timeout_s: Seconds = span(_DEFAULTS.timeout_s, 1, 86400, "Deadline of one process; it is killed then.")
     seed: int = Field(
         _DEFAULTS.seed, ge=0, le=2**63 - 1, description="Seed of the order inside the blocks and of random inputs."
     )
@@ -436,7 +317,7 @@ class Measure(_Strict):
             yield f"{text}; allowed: more than {longest_s:g}", ("timeout_s", "max_s", "warmup_max_s")
 
 
-class GateOptions(_Strict):
+class GateOptions(Strict):
     """When a phone may begin a block of invocations."""
 
     rise_c: Annotated[float, Field(ge=0, le=60)] = Field(
@@ -448,12 +329,12 @@ class GateOptions(_Strict):
     min_battery_pct: Annotated[float, Field(ge=0, le=100)] = Field(
         _SETTINGS.gate.min_battery_pct, description="Charge of the battery in percent at least."
     )
-    timeout_s: Seconds = _span(
+    timeout_s: Seconds = span(
         _SETTINGS.gate.timeout_s, 0, 86400, "Longest wait; then the block is run, and its row says so."
     )
 
 
-class Settings(_Strict):
+class Settings(Strict):
     """What may be changed on a phone while the sweep runs; all of it is put back."""
 
     stay_awake: bool | None = Field(
@@ -468,7 +349,7 @@ class Settings(_Strict):
     animations: bool | None = Field(None, description="Animations of the user interface.")
     battery_saver: bool | None = Field(None, description="Battery saver; on, it lowers the clocks.")
     brightness: Annotated[int, Field(ge=0, le=255)] | None = Field(None, description="Brightness of the screen.")
-    offline_timeout_s: Seconds = _span(
+    offline_timeout_s: Seconds = span(
         _SETTINGS.offline_timeout_s, 0, 86400, "How long a lost phone is waited for before its cases are given up."
     )
     gate: GateOptions = Field(
@@ -476,15 +357,21 @@ class Settings(_Strict):
     )
 
 
-class Accuracy(_Strict):
-    """The accuracy pass."""
+class Accuracy(Strict):
+    """The accuracy pass, and what it must show."""
 
     samples: Annotated[int, Field(ge=0, le=10_000_000)] | None = Field(
         AccuracySettings().samples, description="Test samples at most; all when absent or null, 0 for no accuracy pass."
     )
+    max_loss: Annotated[float, Field(ge=0, allow_inf_nan=False)] | None = Field(
+        None, description="How much the leading metric may be worse than float32's, in its own unit."
+    )
+    tolerance: Annotated[float, Field(ge=0, allow_inf_nan=False)] | None = Field(
+        None, description="How far outputs may be from the same file's on the host's CPU: share of their RMS."
+    )
 
 
-class Require(_Strict):
+class Require(Strict):
     """What a row must show to be trusted."""
 
     coverage: Coverage = Field(
@@ -495,10 +382,10 @@ class Require(_Strict):
 
 def _one_or_many(item: Any) -> Any:
     many = Annotated[list[item], Field(min_length=1)]
-    return Annotated[Annotated[item, Tag("<name>")] | Annotated[many, Tag("<list>")], Discriminator(_shape)]
+    return Annotated[Annotated[item, Tag("<name>")] | Annotated[many, Tag("<list>")], Discriminator(shape_of)]
 
 
-class Exclusion(_Strict):
+class Exclusion(Strict):
     """Leaves out the cases that match every key given; a list matches any of its values."""
 
     model_config = ConfigDict(json_schema_extra={"minProperties": 1})
@@ -517,28 +404,25 @@ class Exclusion(_Strict):
         return self
 
 
-ModelEntry = Annotated[
-    Annotated[RecipeName, Tag("<name>")] | Annotated[ModelMapping, Tag("<mapping>")], Discriminator(_shape)
-]
 TargetEntry = Annotated[
-    Annotated[TargetName, Tag("<name>")] | Annotated[TargetMapping, Tag("<mapping>")], Discriminator(_shape)
+    Annotated[TargetName, Tag("<name>")] | Annotated[TargetMapping, Tag("<mapping>")], Discriminator(shape_of)
 ]
 BackendEntry = Annotated[
-    Annotated[BackendName, Tag("<name>")] | Annotated[BackendMapping, Tag("<mapping>")], Discriminator(_shape)
+    Annotated[BackendName, Tag("<name>")] | Annotated[BackendMapping, Tag("<mapping>")], Discriminator(shape_of)
 ]
 RuntimeEntry = Annotated[
-    Annotated[RuntimeName, Tag("<name>")] | Annotated[RuntimeMapping, Tag("<mapping>")], Discriminator(_shape)
+    Annotated[RuntimeName, Tag("<name>")] | Annotated[RuntimeMapping, Tag("<mapping>")], Discriminator(shape_of)
 ]
 
 
-class SweepFile(_Strict):
+class SweepFile(Strict):
     """A sweep: models, variants, targets and backends to combine, and how to measure them."""
 
     model_config = ConfigDict(json_schema_extra={"not": {"required": ["runtime", "runtimes"]}})
 
     name: Slug = Field("", description="Name of the sweep in results; the file's stem when absent.")
     models: list[ModelEntry] = Field(min_length=1, description="Models: recipe names, files, or recipes with options.")
-    variants: list[VariantName] = Field(list(VARIANTS), min_length=1, description="Quantization variants.")  # type: ignore[arg-type]
+    variants: list[VariantName] = Field(list(VARIANTS), min_length=1, description="Quantization variants.")
     targets: list[TargetEntry] = Field(["host"], min_length=1, description="Where to run.")
     backends: list[BackendEntry] = Field(["cpu"], min_length=1, description="What computes: the CPU or a delegate.")
     runtime: RuntimeEntry | None = Field(

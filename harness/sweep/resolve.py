@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path, PurePath
 from typing import Any
 
@@ -18,14 +18,11 @@ from harness.domain import (
     RuntimeRef,
     Target,
 )
+from harness.sweep.field_types import SLUG, SLUG_WORDS
 from harness.sweep.fields import (
-    SLUG,
-    SLUG_WORDS,
-    WEIGHTS,
     BackendMapping,
     CpuOptions,
     Exclusion,
-    ModelMapping,
     RuntimeMapping,
     RuntimeName,
     Settings,
@@ -35,6 +32,7 @@ from harness.sweep.fields import (
 )
 from harness.sweep.findings import Finding, KeyPath, dotted, printable, suggestion
 from harness.sweep.model import ExcludeRule, Sweep
+from harness.sweep.model_fields import WEIGHTS, ModelMapping
 from harness.sweep.prune import PrunedView
 
 MAX_CASES = 100_000
@@ -62,7 +60,7 @@ class Resolver:
             backends=_distinct(map(self._backend, file.backends)),
             runtimes=_distinct(map(self._runtime, file.runtimes or ([file.runtime] if file.runtime else []))),
             measure=MeasureSettings(**file.measure.model_dump()),
-            accuracy=AccuracySettings(samples=file.accuracy.samples),
+            accuracy=AccuracySettings(**file.accuracy.model_dump()),
             require_coverage=file.require.coverage,
             exclude=_distinct(map(_rule, file.exclude)),
             adb_server=file.adb_server or "",
@@ -98,9 +96,10 @@ class Resolver:
     def _model(self, entry: str | ModelMapping, path: KeyPath) -> ModelRef:
         if isinstance(entry, str):
             return ModelRef(entry)
-        options = (("weights", self._weights(entry.weights)),) if entry.weights else ()
+        options = tuple(model_options(entry, self.folder))
         if entry.recipe:
-            return ModelRef(entry.recipe, options=options)
+            name = entry.name or entry.recipe
+            return ModelRef(name, options=options, recipe=entry.recipe if name != entry.recipe else "")
         name = entry.name or PurePath(entry.file).stem
         if not _is_slug(name):
             text = (
@@ -108,9 +107,6 @@ class Resolver:
             )
             self._find((*path, "file"), text)
         return ModelRef(name, file=str(self.folder / entry.file), options=options)
-
-    def _weights(self, weights: str) -> str:
-        return weights if weights in WEIGHTS else str(self.folder / weights)
 
     def _runtime(self, entry: str | RuntimeMapping) -> RuntimeRef:
         if isinstance(entry, str):
@@ -160,6 +156,32 @@ class Resolver:
                         allowed = ", ".join(sorted(set(known)))
                         text = f"no {key} is called '{printable(value)}'; allowed: {allowed}"
                         self._find(path, text + suggestion(value, known))
+
+
+def model_options(entry: ModelMapping, folder: Path) -> Iterator[tuple[str, str]]:
+    """The options of a model entry as the text pairs that preparation reads; paths are made absolute."""
+    if entry.weights:
+        yield "weights", entry.weights if entry.weights in WEIGHTS else str(folder / entry.weights)
+    yield from entry.options.items()
+    if entry.data is not None:
+        yield "data", entry.data.reader
+        yield "data.path", str(folder / entry.data.path)
+        yield from _prefixed("data", entry.data.options)
+    if entry.task is not None:
+        yield "task", entry.task.name
+        yield from _prefixed("task", entry.task.options)
+    yield from _prefixed("preprocess", entry.preprocess)
+    if entry.representative:
+        yield "representative", str(folder / entry.representative)
+    if entry.keep_float:
+        yield "keep_float", ",".join(entry.keep_float)
+    yield from _prefixed("technique", entry.technique)
+    if entry.converter is not None:
+        yield "converter", entry.converter
+
+
+def _prefixed(prefix: str, options: Mapping[str, str]) -> Iterator[tuple[str, str]]:
+    return ((f"{prefix}.{name}", value) for name, value in options.items())
 
 
 def _is_slug(name: str) -> bool:

@@ -126,7 +126,7 @@ def _describe_scalar(node: Node) -> str:
     if kind == "boolean":
         return "true or false"
     if kind == "string":
-        from harness.sweep.fields import PATTERN_WORDS
+        from harness.sweep.field_types import PATTERN_WORDS
 
         return PATTERN_WORDS.get(node.get("pattern", ""), "text")
     what = "a whole number" if kind == "integer" else "seconds, or text such as 2s, 500ms, 1min,"

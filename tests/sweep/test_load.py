@@ -230,8 +230,10 @@ runtimes: [litert]
         ("threads: 4", "'threads' belongs under backends.cpu or exclude"),
         (
             "variants: [int-8]",
-            "2:12: variants.0: unknown value 'int-8'; allowed: one of float32, dynamic_range, float16, "
-            "full_integer, int8, int16x8; did you mean 'int8'?",
+            "2:12: variants.0: 'int-8' is not a variant; did you mean 'int8'?; allowed: float32, dynamic_range, "
+            "float16, full_integer, int8, int16x8, weight_only_int8, weight_only_int4, dynamic_range_int4, or qat, "
+            "pruned, clustered, pruned_clustered, pruned_qat, clustered_qat, pruned_clustered_qat, these also with a mode, as "
+            "pruned+int8",
         ),
         ("variants: int8", "2:11: variants: 'int8' is text; allowed: a list, each one of float32,"),
         ("variants: []", "2:11: variants: it is empty; allowed: a list, each one of"),
@@ -293,7 +295,7 @@ runtimes: [litert]
         ("exclude: {backend: cpu}", "exclude: a mapping is given; allowed: a list"),
         ("exclude: [{}]", "exclude.0: an empty rule would exclude every case"),
         ("exclude: [{backend: hexagone}]", "did you mean 'hexagon'?"),
-        ("exclude: [{variant: [int8, int9]}]", "exclude.0.variant.1: unknown value 'int9'"),
+        ("exclude: [{variant: [int8, int9]}]", "exclude.0.variant.1: 'int9' is not a variant"),
         (
             "exclude: [{model: [digits_cnn, digits_cn]}]",
             "2:32: exclude.0.model.1: no model is called 'digits_cn'; allowed:",
@@ -324,7 +326,11 @@ def test_what_is_said(line: str, expected: str) -> None:
         ("{recipe: digits_cn}", "did you mean 'digits_cnn'?"),
         ("{recipe: digits_cnn, file: x.py}", "either a file or a recipe"),
         ("{name: x}", "either a file or a recipe"),
-        ("{recipe: digits_cnn, name: x}", "models.0.name: a recipe is called by its own name"),
+        ("{recipe: digits_cnn, representative: x.npy}", "models.0.representative: a recipe brings its own"),
+        ("{recipe: digits_cnn, data: {path: x}}", "models.0.data.reader: is missing"),
+        ("{recipe: digits_cnn, data: {reader: imagnet, path: x}}", "did you mean 'imagenet'?"),
+        ("{recipe: digits_cnn, task: {name: detecting}}", "did you mean 'detection'?"),
+        ("{recipe: digits_cnn, options: {points: 68}}", "models.0.options.points: "),
         ("{file: x.tflite, weights: random}", "models.0.weights: a model file carries its weights"),
         ("{recipe: digits_cnn, weights: imagnet}", "did you mean 'imagenet'?"),
         ("{file: a b.tflite}", "models.0.file: the file's stem 'a b' cannot be a name"),

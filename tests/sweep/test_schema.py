@@ -9,10 +9,12 @@ from typing import Any
 
 import pytest
 
-from harness.domain import VARIANTS, Backend, DeviceSettings, Gate, MeasureSettings
+from harness.accuracy import TASK_NAMES
+from harness.domain import VARIANTS, AccuracySettings, Backend, DeviceSettings, Gate, MeasureSettings
 from harness.sweep import json_schema
-from harness.sweep.fields import CpuOptions, Exclusion, Measure, SweepFile, VariantName
+from harness.sweep.fields import Accuracy, CpuOptions, Exclusion, Measure, SweepFile
 from harness.sweep.model import names_of
+from harness.sweep.model_fields import TaskName
 from harness.sweep.schema import allowed_at, homes_of, keys_at, main
 from tests.sweep.sweeps import parse
 
@@ -116,7 +118,9 @@ def test_documented_error_is_what_is_said() -> None:
 
 def test_fields_agree_with_the_domain() -> None:
     assert set(Measure.model_fields) == {field.name for field in fields(MeasureSettings)}
-    assert VariantName.__args__ == VARIANTS
+    assert parse("models: [digits_cnn]").variants == VARIANTS
+    assert set(Accuracy.model_fields) == {field.name for field in fields(AccuracySettings)}
+    assert TaskName.__args__ == TASK_NAMES  # type: ignore[attr-defined]
     assert parse("models: [digits_cnn]").measure == MeasureSettings()
     cases = parse("models: [digits_cnn]")
     from harness.sweep import expand
