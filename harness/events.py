@@ -51,6 +51,25 @@ class InvocationStarted:
 
 
 @dataclass(frozen=True)
+class TasksPlanned:
+    """Which files have a data set is known: `total_invocations` is what is left to do, instead of RunStarted's."""
+
+    total_invocations: int
+    at_s: float
+
+
+@dataclass(frozen=True)
+class AccuracyProgress:
+    """The accuracy pass of a case has scored `samples` of `total`."""
+
+    device_id: str
+    case: Case
+    samples: int
+    total: int
+    at_s: float
+
+
+@dataclass(frozen=True)
 class InvocationFinished:
     """It ended and is durable in the store. Clock and temperature are None where the device does not offer them."""
 
@@ -113,6 +132,8 @@ Event = (
     | PrepareStarted
     | VariantPrepared
     | InvocationStarted
+    | TasksPlanned
+    | AccuracyProgress
     | InvocationFinished
     | RowUpdated
     | Waiting

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from harness.errors import ParseError
 from harness.events import (
+    AccuracyProgress,
     Event,
     InvocationFinished,
     InvocationStarted,
@@ -24,6 +25,7 @@ from harness.events import (
     RowUpdated,
     RunFinished,
     RunStarted,
+    TasksPlanned,
     VariantPrepared,
     Waiting,
 )
@@ -38,6 +40,8 @@ KINDS: dict[str, type] = {
     "prepare_started": PrepareStarted,
     "variant_prepared": VariantPrepared,
     "invocation_started": InvocationStarted,
+    "tasks_planned": TasksPlanned,
+    "accuracy_progress": AccuracyProgress,
     "invocation_finished": InvocationFinished,
     "row": RowUpdated,
     "waiting": Waiting,

@@ -12,6 +12,7 @@ from dataclasses import replace
 
 from harness.domain import Backend, Case, ModelRef, Purpose, ResultRow, Status, Target, VariantFile, Verdict
 from harness.events import (
+    AccuracyProgress,
     Event,
     InvocationFinished,
     InvocationStarted,
@@ -20,6 +21,7 @@ from harness.events import (
     RowUpdated,
     RunFinished,
     RunStarted,
+    TasksPlanned,
     VariantPrepared,
     Waiting,
 )
@@ -80,11 +82,12 @@ class _Demo:
         self.row_of = {case.case_id: _row(case, index, self.random) for index, case in enumerate(cases)}
 
     def events(self) -> Iterator[Event]:
-        total = len(self.cases) * (self.blocks + 2)
+        total = len(self.cases) * (self.blocks + 3)
         yield RunStarted("demo-0001", "made-up demo", self.cases, self.devices, total, 0, self.blocks, self.start_s)
         yield Message("info", "made-up events: nothing here was measured", self.start_s)
         prepared = list(self._prepare())
         yield from prepared
+        yield TasksPlanned(total, prepared[-1].at_s)
         begin_s = end_s = prepared[-1].at_s
         lanes = [_DemoLane(self, device, begin_s, number).events() for number, device in enumerate(self.devices)]
         for event in heapq.merge(*lanes, key=lambda event: event.at_s):
@@ -115,11 +118,12 @@ class _DemoLane:
             yield from self._pass(Purpose.TIMING, block)
             yield from self._cool(block)
         yield from self._pass(Purpose.MEMORY, 0)
+        yield from self._pass(Purpose.ACCURACY, 0)
 
     def _pass(self, purpose: Purpose, block: int) -> Iterator[Event]:
         for case in self.random.sample(self.cases, len(self.cases)):
             row = self.demo.row_of[case.case_id]
-            over = purpose is Purpose.MEMORY or (purpose is Purpose.TIMING and block > 1)
+            over = purpose in (Purpose.MEMORY, Purpose.ACCURACY) or (purpose is Purpose.TIMING and block > 1)
             if row.status is Status.DONE or not over:
                 yield from self._invocation(case, row, purpose, block)
 
@@ -128,6 +132,9 @@ class _DemoLane:
         expected_s = self.demo.invocation_s
         yield InvocationStarted(self.device, case, purpose, block, self.index, expected_s, self.now_s)
         wall_s = expected_s * self.random.uniform(0.9, 1.2)
+        if purpose is Purpose.ACCURACY:
+            for part in (1, 2, 3):
+                yield AccuracyProgress(self.device, case, 180 * part, 719, self.now_s + 0.25 * part * wall_s)
         self.now_s += wall_s
         error = row.reasons if status is not Status.DONE else ""
         clock, temp = (2.40, 36 + 3 * self.random.random()) if self.device.startswith("adb") else (3.01, None)
@@ -142,7 +149,9 @@ class _DemoLane:
     def _is_final(self, row: ResultRow, purpose: Purpose, block: int) -> bool:
         if row.status is not Status.DONE:
             return purpose is Purpose.TIMING and block >= 1
-        return purpose is Purpose.MEMORY or (purpose is Purpose.TIMING and block == self.demo.blocks - 1)
+        return purpose in (Purpose.MEMORY, Purpose.ACCURACY) or (
+            purpose is Purpose.TIMING and block == self.demo.blocks - 1
+        )
 
     def _cool(self, block: int) -> Iterator[Event]:
         if self.device.startswith("adb") and block % 2:
@@ -155,7 +164,7 @@ def _row_now(row: ResultRow, purpose: Purpose, final: bool) -> ResultRow:
     """What is known of `row` after an invocation for `purpose`."""
     if purpose is Purpose.OUTPUTS:
         row = replace(row, latency_p50_ms=None, latency_ci_low_ms=None, latency_ci_high_ms=None)
-    if purpose is not Purpose.MEMORY:
+    if purpose not in (Purpose.MEMORY, Purpose.ACCURACY):
         row = replace(row, peak_rss_mib=None)
     return row if final else replace(row, status=Status.DONE)
 

@@ -254,6 +254,8 @@ def _lane_text(lane: Lane, activity: Activity) -> str:
 def _pass_text(state: DashboardState, lane: Lane) -> str:
     if lane.purpose is Purpose.TIMING:
         return f"timing {lane.block + 1}/{max(state.blocks, lane.block + 1)}"
+    if lane.to_score:
+        return f"{lane.purpose} {lane.scored:,}/{lane.to_score:,}"
     return str(lane.purpose or "")
 
 
@@ -261,6 +263,8 @@ def _lane_share(lane: Lane, now_s: float) -> float:
     """How far the invocation in flight is, by what it is expected to take."""
     if lane.activity is not Activity.RUNNING:
         return 1.0
+    if lane.to_score:
+        return lane.scored / lane.to_score
     if lane.since_s is None or lane.expected_s <= 0:
         return 0.0
     return (now_s - lane.since_s) / (lane.expected_s * eta.ratio(lane))

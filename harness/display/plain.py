@@ -123,4 +123,5 @@ def _lane_text(state: DashboardState, lane: Lane) -> str:
     if lane.activity in (Activity.WAITING, Activity.OFFLINE) or lane.case is None:
         return f"{lane.device_id}: {lane.activity}" + (f" ({lane.reason})" if lane.reason else "")
     block = f" {lane.block + 1}/{max(state.blocks, lane.block + 1)}" if lane.purpose is Purpose.TIMING else ""
+    block = f" {lane.scored:,}/{lane.to_score:,}" if lane.to_score else block
     return f"{lane.device_id}: {lane.case.model.name} {lane.case.variant} {lane.purpose}{block}"

@@ -15,6 +15,7 @@ from harness.display.labels import case_label, describe_file, describe_row
 from harness.display.marks import mark_of
 from harness.domain import Case, Purpose, ResultRow, Status
 from harness.events import (
+    AccuracyProgress,
     Event,
     InvocationFinished,
     InvocationStarted,
@@ -23,6 +24,7 @@ from harness.events import (
     RowUpdated,
     RunFinished,
     RunStarted,
+    TasksPlanned,
     VariantPrepared,
     Waiting,
 )
@@ -64,6 +66,8 @@ class Lane:
     began_s: float | None = None
     last_s: float | None = None
     expected_done_s: float = 0.0
+    scored: int = 0
+    to_score: int = 0
 
 
 @dataclass(frozen=True)
@@ -204,6 +208,8 @@ def _invocation_started(state: DashboardState, event: InvocationStarted) -> Dash
         block=event.block,
         expected_s=event.expected_s,
         reason="",
+        scored=0,
+        to_score=0,
         began_s=event.at_s if lane.began_s is None else lane.began_s,
     )
     work = state.work.get(event.case.case_id, CaseWork())
@@ -212,6 +218,15 @@ def _invocation_started(state: DashboardState, event: InvocationStarted) -> Dash
     else:
         work = replace(work, device_id=event.device_id, side_expected_s=event.expected_s)
     return _with_lane(_with_work(state, event.case, work), lane)
+
+
+def _tasks_planned(state: DashboardState, event: TasksPlanned) -> DashboardState:
+    return replace(state, total_invocations=state.finished_invocations + event.total_invocations)
+
+
+def _accuracy_progress(state: DashboardState, event: AccuracyProgress) -> DashboardState:
+    lane = state.lanes.get(event.device_id, Lane(event.device_id))
+    return _with_lane(state, replace(lane, scored=event.samples, to_score=event.total))
 
 
 def _invocation_finished(state: DashboardState, event: InvocationFinished) -> DashboardState:
@@ -313,6 +328,8 @@ _HANDLERS: dict[type, Callable[[DashboardState, Any], DashboardState]] = {
     PrepareStarted: _prepare_started,
     VariantPrepared: _variant_prepared,
     InvocationStarted: _invocation_started,
+    TasksPlanned: _tasks_planned,
+    AccuracyProgress: _accuracy_progress,
     InvocationFinished: _invocation_finished,
     RowUpdated: _row_updated,
     Waiting: _waiting,

@@ -12,7 +12,7 @@ from harness.display.demo import demo_cases, demo_events
 from harness.display.marks import mark_of
 from harness.display.state import LOG_LENGTH, Activity, DashboardState, reduce
 from harness.domain import Purpose, Status, VariantFile, Verdict
-from harness.events import Event, Message, PrepareStarted, VariantPrepared, Waiting
+from harness.events import AccuracyProgress, Event, Message, PrepareStarted, TasksPlanned, VariantPrepared, Waiting
 from tests.display.builders import (
     CASE,
     HOSTILE,
@@ -83,6 +83,17 @@ def test_a_lane_follows_its_invocation() -> None:
 def test_a_figure_that_a_device_stops_giving_keeps_its_last_value() -> None:
     state = state_of(run_started(), finished(), finished(clock_ghz=None, temp_c=None))
     assert (state.lanes["host-a"].clock_ghz, state.lanes["host-a"].temp_c) == (3.0, 41.0)
+
+
+def test_scored_samples_are_counted_and_forgotten_with_the_next_invocation() -> None:
+    scoring = state_of(run_started(), started(), AccuracyProgress("host-a", started().case, 320, 5000, 103.0))
+    assert (scoring.lanes["host-a"].scored, scoring.lanes["host-a"].to_score) == (320, 5000)
+    assert reduce(scoring, started()).lanes["host-a"].to_score == 0
+
+
+def test_the_number_of_tasks_is_corrected_when_the_files_are_known() -> None:
+    state = state_of(run_started(), finished(), TasksPlanned(7, 103.0))
+    assert state.total_invocations == 8
 
 
 def test_waiting_begins_and_ends() -> None:
