@@ -10,6 +10,7 @@ from harness.display.labels import backend_label, half_interval_text
 from harness.display.marks import mark_of
 from harness.display.text import clean, width_of
 from harness.domain import ResultRow, Status
+from harness.metric_names import is_fraction
 from harness.units import format_latency
 
 NONE = "—"
@@ -111,7 +112,7 @@ def accuracy_text(row: ResultRow) -> str:
     """A share of correct answers in percent, any other metric as a plain number."""
     if row.accuracy is None:
         return NONE
-    if row.accuracy_metric.startswith("top") or row.accuracy_metric == "accuracy":
+    if is_fraction(row.accuracy_metric):
         return f"{100 * row.accuracy:.1f} %"
     return f"{row.accuracy:.4g}"
 

@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator, Sequence
 
 from harness.domain import ResultRow, RunView
+from harness.metric_names import metric_label
 from harness.report.findings import findings
 from harness.report.takeaways import takeaways
 from harness.report.wording import (
@@ -14,7 +15,6 @@ from harness.report.wording import (
     Labels,
     clip,
     half_width_pct,
-    metric_label,
     number,
     outcome,
     percent,

@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, fields
 
 from harness.domain import DeviceFacts, ResultRow, RunView, TensorInfo, VariantFile
-from harness.report.wording import Labels, metric_label, number, percent
+from harness.metric_names import metric_label
+from harness.report.wording import Labels, number, percent
 from harness.units import bytes_to_mb, format_duration, khz_to_ghz
 
 Facts = tuple[tuple[str, str], ...]

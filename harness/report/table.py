@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from enum import Enum
 
 from harness.domain import ResultRow
+from harness.metric_names import metric_label
 from harness.report.csv_files import SUMMARY_COLUMNS
 from harness.report.wording import (
     Labels,
@@ -82,8 +83,10 @@ def columns(rows: Sequence[ResultRow], labels: Labels) -> tuple[Column, ...]:
 
 
 def _accuracy_title(metrics: set[str]) -> str:
-    names = {"top1": "Top-1", "top5": "Top-5"}
-    return names.get(next(iter(metrics)), "Accuracy") if len(metrics) == 1 else "Accuracy"
+    if len(metrics) != 1:
+        return "Accuracy"
+    label = metric_label(next(iter(metrics)))
+    return label[:1].upper() + label[1:]
 
 
 def lines(rows: Sequence[ResultRow], labels: Labels, words: Mapping[str, str]) -> list[Line]:

@@ -9,6 +9,7 @@ import statistics
 from collections.abc import Iterable, Sequence
 
 from harness.domain import InvocationRecord, Purpose, ResultRow, RunView, Status, Verdict
+from harness.metric_names import metric_label
 from harness.report.wording import (
     NOT_RUN,
     WORDS,
@@ -17,7 +18,6 @@ from harness.report.wording import (
     half_width_pct,
     is_trusted,
     leading,
-    metric_label,
     number,
     order,
     outcome,

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from harness.domain import ResultRow, Status, Verdict
+from harness.metric_names import is_fraction
 
 _NUMBER = re.compile(r"(?<![\w.])[0-9]+(?:\.[0-9]+)?(?!\w)")
 # Control characters, and those that turn the direction of the text around them.
@@ -146,16 +147,6 @@ def score(metric: str, value: float | None) -> str:
     if value is None:
         return "—"
     return f"{100 * value:.2f} %" if is_fraction(metric) else number(value, 4)
-
-
-def is_fraction(metric: str) -> bool:
-    """True for metrics whose values are fractions in [0, 1]."""
-    return metric.startswith("top") or metric in ("accuracy", "map", "miou")
-
-
-def metric_label(metric: str) -> str:
-    """``top-1`` for ``top1``; any other name as it is."""
-    return f"top-{metric[3:]}" if metric.startswith("top") and metric[3:].isdigit() else metric
 
 
 def half_width_pct(row: ResultRow) -> float | None:

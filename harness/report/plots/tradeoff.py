@@ -10,6 +10,8 @@ from functools import cached_property
 from markupsafe import Markup
 
 from harness.domain import ResultRow
+from harness.figures import LOWER
+from harness.metric_names import is_fraction, metric_label
 from harness.report import pareto
 from harness.report.plots.series import Series, by_model, panel
 from harness.report.plots.svg import (
@@ -31,9 +33,7 @@ from harness.report.reduce import Distribution
 from harness.report.wording import (
     WORDS,
     clip,
-    is_fraction,
     is_trusted,
-    metric_label,
     number,
     outcome,
     plural,
@@ -63,7 +63,7 @@ class Quality:
 
     def write(self, value: float) -> str:
         """The value for people."""
-        return score(self.kind, value) if self.higher else number(value, 3)
+        return score(self.kind, value)
 
 
 def tradeoffs(rows: Sequence[ResultRow], spreads: Mapping[str, Distribution], series: Series) -> list[Markup]:
@@ -84,7 +84,8 @@ def quality(rows: Sequence[ResultRow]) -> Quality:
     metric = next((row.accuracy_metric for row in rows if row.accuracy is not None), "")
     if metric:
         values = tuple(row.accuracy if row.accuracy_metric == metric else None for row in rows)
-        return Quality(metric, f"{clip(metric_label(metric), 24)} accuracy", "", True, values)
+        higher = not any(row.accuracy_direction == LOWER for row in rows)
+        return Quality(metric, clip(metric_label(metric), 24), "" if higher else "lower is better", higher, values)
     why = "random weights" if any(row.weights == "random" for row in rows) else "no accuracy task"
     errors = tuple(row.reference_error for row in rows)
     if any(value is not None for value in errors):
@@ -167,7 +168,7 @@ def _grid(plot: _Plot) -> Markup:
     for tick in across:
         parts.append(text(x.at(tick), BOTTOM + 17, number(tick), "t", "middle"))
     for tick in up:
-        written = f"{number(100 * tick, 4)} %" if is_fraction(what.kind) and what.higher else number(tick)
+        written = f"{number(100 * tick, 4)} %" if is_fraction(what.kind) else number(tick)
         parts.append(text(LEFT - 6, y.at(tick) + 4, written, "t", "end"))
     parts.append(rules((LEFT, BOTTOM, RIGHT, BOTTOM), class_="a"))
     parts.append(text(RIGHT, HEIGHT - 8, "latency, ms (log) →", "t", "end"))

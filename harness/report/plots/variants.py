@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from markupsafe import Markup
 
 from harness.domain import VARIANTS, ResultRow
+from harness.metric_names import is_fraction
 from harness.report.plots.series import Series, by_model, panel
 from harness.report.plots.svg import (
     EMPTY,
@@ -27,7 +28,7 @@ from harness.report.plots.svg import (
     text,
 )
 from harness.report.plots.tradeoff import quality
-from harness.report.wording import WORDS, clip, is_fraction, is_trusted, number, outcome
+from harness.report.wording import WORDS, clip, is_trusted, number, outcome
 from harness.units import format_latency
 
 WIDTH, LEFT, RIGHT, TOP, PITCH = 360, 98, 308, 24, 26
