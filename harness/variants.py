@@ -147,6 +147,14 @@ def mode_of(name: str) -> str:
         return name
 
 
+def technique_of(name: str) -> str:
+    """The technique of the variant called `name`; empty where it has none or is none of ours."""
+    try:
+        return parse_variant(name).technique
+    except UsageError:
+        return ""
+
+
 def is_integer(name: str) -> bool:
     """Whether the variant called `name` computes in integers."""
     mode = MODES.get(mode_of(name))

@@ -4,27 +4,57 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import rich_click as click
 
 from harness.cli.options import json_option, reports_option, store_location, store_option
 from harness.errors import UsageError
 
+if TYPE_CHECKING:
+    from harness.domain import RunView
+
+# Stated here too: importing the reports to print --help would take longer than all the rest of it.
+TABLE_NAMES = ("quantization", "int16", "ptq-modes", "compression")
+FORMAT_NAMES = ("terminal", "csv", "markdown", "html")
+
 
 @click.command()
 @click.argument("run_ref", metavar="[RUN]", default="latest")
 @click.option(
     "--output",
-    type=click.Path(file_okay=False, path_type=Path),
+    type=click.Path(path_type=Path),
     default=None,
-    help="Where to write. [default: <reports>/<run>]",
+    help="Where to write: a folder, with --table a file. [default: <reports>/<run>]",
+)
+@click.option(
+    "--table",
+    "table_name",
+    type=click.Choice(TABLE_NAMES),
+    default=None,
+    help="Print one table in the form the field publishes, with the published figures beside ours, instead.",
+)
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(FORMAT_NAMES),
+    default="terminal",
+    show_default=True,
+    help="How the table is written; with --output to a file.",
 )
 @click.option("--list", "list_runs", is_flag=True, help="List the runs in the store instead.")
 @reports_option
 @store_option
 @json_option
 def report(
-    run_ref: str, output: Path | None, list_runs: bool, reports_dir: Path, store_url: str | None, as_json: bool
+    run_ref: str,
+    output: Path | None,
+    table_name: str | None,
+    form: str,
+    list_runs: bool,
+    reports_dir: Path,
+    store_url: str | None,
+    as_json: bool,
 ) -> None:
     """Write CSV, HTML, Markdown and JUnit of RUN again: its id, the start of it, the sweep's name, or `latest`.
 
@@ -46,6 +76,9 @@ def report(
 
         found = store.find_run(run_ref)
         view = current_view(store, found.run_id)
+    if table_name is not None:
+        _table(view, table_name, form, output, as_json)
+        return
     written = write_reports(view, output or reports_dir / found.run_id)
     if as_json:
         click.echo(json.dumps({"run_id": found.run_id, "files": [str(path) for path in written]}, indent=2))
@@ -53,6 +86,28 @@ def report(
     _print_rows(view.rows)
     for path in written:
         click.echo(path)
+
+
+def _table(view: RunView, name: str, form: str, output: Path | None, as_json: bool) -> None:
+    from shutil import get_terminal_size
+
+    from harness.report.tables import build_table, render
+    from harness.report.writer import write_atomically
+
+    table = build_table(name, view)
+    if as_json:
+        rows = [[cell.value for cell in row] for row in table.rows]
+        text = json.dumps({"table": name, "heads": table.heads, "rows": rows, "notes": table.notes}, indent=2) + "\n"
+    else:
+        text = render(table, form, get_terminal_size((120, 24)).columns)
+    if output is None:
+        click.echo(text, nl=False)
+        return
+    try:
+        write_atomically(output, text)
+    except OSError as error:
+        raise UsageError(f"the table cannot be written: {error.strerror or error}", where=str(output)) from error
+    click.echo(output)
 
 
 def _list(runs: object, as_json: bool) -> None:

@@ -168,6 +168,8 @@ class Case:
     def case_id(self) -> str:
         """Stable across runs: the hash of what the case is, not of when it ran."""
         parts = {name: vars(part) for name, part in vars(self).items() if name != "variant" and name != "case_id"}
+        if not self.model.recipe:  # so that cases stored before this field keep their ids
+            parts["model"] = {name: value for name, value in parts["model"].items() if name != "recipe"}
         return content_id({**parts, "variant": self.variant})
 
     @property

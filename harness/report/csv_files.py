@@ -43,7 +43,7 @@ Cell = str | int | float | None
 
 def summary_csv(rows: Sequence[ResultRow]) -> str:
     """One line a row, in the order of the fields of ResultRow."""
-    return _table(SUMMARY_COLUMNS, ([getattr(row, name) for name in SUMMARY_COLUMNS] for row in rows))
+    return csv_table(SUMMARY_COLUMNS, ([getattr(row, name) for name in SUMMARY_COLUMNS] for row in rows))
 
 
 def metrics_csv(view: RunView) -> str:
@@ -61,7 +61,7 @@ def metrics_csv(view: RunView) -> str:
             row, series_key(row, cases[row.case_id], facts.get(row.device_id)), timed.get(row.case_id, [])
         )
     )
-    return _table(METRICS_COLUMNS, lines)
+    return csv_table(METRICS_COLUMNS, lines)
 
 
 def _metric_lines(row: ResultRow, key: int, timed: Sequence[InvocationRecord]) -> Iterator[list[Cell]]:
@@ -78,7 +78,8 @@ def _metric_lines(row: ResultRow, key: int, timed: Sequence[InvocationRecord]) -
             yield [*identity, *figure, record.block]
 
 
-def _table(columns: Sequence[str], lines: Iterable[Iterable[object]]) -> str:
+def csv_table(columns: Sequence[str], lines: Iterable[Iterable[object]]) -> str:
+    """CSV text in which no cell is a formula."""
     buffer = io.StringIO()
     writer = csv.writer(buffer, lineterminator="\n")
     writer.writerow(columns)

@@ -28,6 +28,7 @@ from harness.report.plots.trace import traces
 from harness.report.plots.tradeoff import tradeoffs
 from harness.report.plots.variants import variant_charts
 from harness.report.reduce import distributions
+from harness.report.tables.model import Table
 from harness.report.takeaways import takeaways
 from harness.report.wording import MEANINGS, WORDS, outcome_counts, plural, verdict_line, visible
 from harness.units import format_duration
@@ -54,6 +55,11 @@ def report_html(view: RunView) -> str:
         **_charts(view),
         **_provenance(view),
     )
+
+
+def page_of_table(content: Table) -> str:
+    """One table as a page of its own, in the look of the report."""
+    return _environment().get_template("table.html").render(style=Markup(_asset("report.css")), table=content)
 
 
 def embedded_json(value: object) -> Markup:
