@@ -17,6 +17,7 @@ COMMANDS = {
     "run": ("harness.cli.run", "run", "Run a sweep, live; writes reports/<run>/."),
     "restore": ("harness.cli.restore", "restore", "Put back what a crash left changed on phones."),
     "report": ("harness.cli.report", "report", "Write the reports of a run again from the store."),
+    "advise": ("harness.cli.advise", "advise_command", "Which variant on which backend, measured or by rule."),
     "inspect": ("harness.cli.inspect", "inspect_command", "Tensors, operators and quantization of a .tflite file."),
     "parse-log": ("harness.cli.parse_log", "parse_log_command", "What a runtime's log says; the parser alone."),
     "fetch-binaries": (

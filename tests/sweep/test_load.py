@@ -232,8 +232,8 @@ runtimes: [litert]
             "variants: [int-8]",
             "2:12: variants.0: 'int-8' is not a variant; did you mean 'int8'?; allowed: float32, dynamic_range, "
             "float16, full_integer, int8, int16x8, weight_only_int8, weight_only_int4, dynamic_range_int4, or qat, "
-            "pruned, clustered, pruned_clustered, pruned_qat, clustered_qat, pruned_clustered_qat, these also with a mode, as "
-            "pruned+int8",
+            "pruned, clustered, pruned_clustered, pruned_qat, clustered_qat, pruned_clustered_qat, these also with a "
+            "mode, as pruned+int8",
         ),
         ("variants: int8", "2:11: variants: 'int8' is text; allowed: a list, each one of float32,"),
         ("variants: []", "2:11: variants: it is empty; allowed: a list, each one of"),
