@@ -8,7 +8,9 @@ from harness.lazy import lazy_names
 
 if TYPE_CHECKING:
     from harness.accuracy.check import check_outputs
-    from harness.accuracy.metrics import output_error, tie_share, top_k_accuracy
+    from harness.accuracy.metrics import output_error
+    from harness.accuracy.paired import changed_samples, compare
+    from harness.accuracy.tasks import open_task
 
 TASK_NAMES = (
     "classification",
@@ -33,18 +35,20 @@ __all__ = [
     "TaskSpec",
     "TextPreprocessing",
     "Truth",
+    "changed_samples",
     "check_outputs",
+    "compare",
+    "open_task",
     "output_error",
-    "tie_share",
-    "top_k_accuracy",
 ]
 
 __getattr__ = lazy_names(
     __name__,
     {
+        "changed_samples": "paired",
         "check_outputs": "check",
+        "compare": "paired",
+        "open_task": "tasks",
         "output_error": "metrics",
-        "tie_share": "metrics",
-        "top_k_accuracy": "metrics",
     },
 )
