@@ -13,7 +13,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import fields
 from enum import Enum
 
-from harness.domain import InvocationRecord, Purpose, ResultRow, RunView, Status
+from harness.domain import InvocationRecord, OutputsCheck, Purpose, ResultRow, RunView, Status
 from harness.figures import metrics_of, series_key
 from harness.measure import median_ms, sample_count
 
@@ -36,6 +36,7 @@ METRICS_COLUMNS = (
     "n",
     "block",
 )
+_OWN_COLUMNS = ("top1", "top5")  # they are figures of the row
 _FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\n")
 
 Cell = str | int | float | None
@@ -58,18 +59,28 @@ def metrics_csv(view: RunView) -> str:
         line
         for row in view.rows
         for line in _metric_lines(
-            row, series_key(row, cases[row.case_id], facts.get(row.device_id)), timed.get(row.case_id, [])
+            row,
+            series_key(row, cases[row.case_id], facts.get(row.device_id)),
+            timed.get(row.case_id, []),
+            view.checks.get(row.case_id),
         )
     )
     return csv_table(METRICS_COLUMNS, lines)
 
 
-def _metric_lines(row: ResultRow, key: int, timed: Sequence[InvocationRecord]) -> Iterator[list[Cell]]:
+def _metric_lines(
+    row: ResultRow, key: int, timed: Sequence[InvocationRecord], check: OutputsCheck | None
+) -> Iterator[list[Cell]]:
     # The key in hexadecimal: a spreadsheet would round its 63 bits.
     identity: list[Cell] = [row.run_id, row.case_id, f"{key:016x}", row.device, row.model, row.variant]
     identity += [row.runtime, row.backend, row.threads]
     for one in metrics_of(row):
         yield [*identity, one.name, one.stat, one.value, one.unit, one.direction, one.n, None]
+    accuracy = check.accuracy if check is not None else None
+    for name, value in accuracy.metrics.items() if accuracy is not None else ():
+        if name not in _OWN_COLUMNS:
+            direction = row.accuracy_direction if name == row.accuracy_metric else ""
+            yield [*identity, name, "value", value, "1", direction, row.accuracy_samples, None]
     for record in timed:
         typical_ms = median_ms(record.result)
         if typical_ms is not None:

@@ -20,6 +20,7 @@ from markupsafe import Markup
 from harness import assets
 from harness.domain import RunView
 from harness.report import provenance, table
+from harness.report.accuracy import accuracy_lines
 from harness.report.findings import findings
 from harness.report.plots.latency import steadiness
 from harness.report.plots.series import Series
@@ -162,6 +163,7 @@ def _charts(view: RunView) -> dict[str, Any]:
         "legend": series.legend(view.rows),
         "tradeoffs": tradeoffs(view.rows, spreads, series),
         "variants": variant_charts(view.rows, series),
+        "accuracy": accuracy_lines(view),
         "steady": steadiness(view.rows, spreads, series),
         "traces": traces(view.invocations, places),
     }

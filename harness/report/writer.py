@@ -8,6 +8,7 @@ from pathlib import Path
 
 from harness.domain import RunView
 from harness.errors import StableError
+from harness.report.accuracy import changed_samples_csv
 from harness.report.csv_files import metrics_csv, summary_csv
 from harness.report.junit import Untrusted, junit_xml
 from harness.report.logs import log_files
@@ -25,7 +26,8 @@ def write_reports(view: RunView, directory: Path, *, untrusted: Untrusted = "pas
         untrusted: how `junit.xml` shows rows that cannot be quoted, see `harness.report.junit.junit_xml`.
 
     Returns:
-        The paths written: summary.csv, metrics.csv, summary.md, junit.xml, report.html, then the logs.
+        The paths written: summary.csv, metrics.csv, changed_samples.csv (where accuracies were compared), summary.md,
+        junit.xml, report.html, then the logs.
 
     Raises:
         StableError: the directory or a file cannot be written; what was measured is safe in the store.
@@ -54,6 +56,8 @@ def _files(view: RunView, untrusted: Untrusted) -> Iterator[tuple[str, str]]:
 
     yield "summary.csv", summary_csv(view.rows)
     yield "metrics.csv", metrics_csv(view)
+    if any(check.difference is not None for check in view.checks.values()):
+        yield "changed_samples.csv", changed_samples_csv(view)
     yield "summary.md", summary_md(view)
     yield "junit.xml", junit_xml(view.rows, name=view.run.name, untrusted=untrusted)
     yield "report.html", report_html(view)
