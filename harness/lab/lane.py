@@ -20,9 +20,11 @@ from harness.domain import (
     Purpose,
     RuntimeRef,
     Status,
+    VariantFile,
 )
-from harness.errors import DeviceOfflineError
-from harness.events import Event, InvocationFinished, InvocationStarted, Message, RowUpdated
+from harness.errors import DatasetError, DeviceOfflineError, TaskError
+from harness.events import AccuracyProgress, Event, InvocationFinished, InvocationStarted, Message, RowUpdated
+from harness.lab.accuracy import AccuracyPass
 from harness.lab.interrupt import Interrupt
 from harness.lab.ledger import Ledger
 from harness.lab.outputs import OutputsPass, read_check, write_inputs
@@ -176,9 +178,23 @@ class Lane:
         )
         made: OutputsPass | None = None
         if task.purpose is Purpose.OUTPUTS:
-            made = write_inputs(file, self._context.accuracy.samples, self._context.scratch, task.case.case_id)
+            made = write_inputs(file, self._context.scratch, task.case.case_id)
             request = replace(request, inputs_path=str(made.inputs_path), outputs_path=str(made.outputs_path))
+        if task.purpose is Purpose.ACCURACY:
+            return None, self._score(task.case, file, request)
         return made, self._runtimes[task.case.runtime].invoke(request, self._context.interrupt.cancel)
+
+    def _score(self, case: Case, file: VariantFile, request: InvocationRequest) -> InvocationResult:
+        context = self._context
+
+        def progress(samples: int, total: int) -> None:
+            context.post(AccuracyProgress(self.device.device_id, case, samples, total, context.clock()))
+
+        try:
+            scoring = AccuracyPass(case, file, context.accuracy.samples, context.ledger, self._token)
+            return scoring.run(self._runtimes[case.runtime], request, progress, context.interrupt.cancel)
+        except (DatasetError, TaskError) as error:
+            return InvocationResult(Status.FAILED, error=str(error))
 
     def _judge_outputs(self, case: Case, made: OutputsPass) -> None:
         file = self._context.ledger[case.case_id].file

@@ -8,12 +8,14 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
 from harness.domain import (
+    AccuracySettings,
     Case,
     DeviceFacts,
     InvocationRecord,
     OutputsCheck,
     Purpose,
     ResultRow,
+    ScoredChunk,
     Status,
     VariantFile,
     Verdict,
@@ -59,10 +61,18 @@ class CaseLedger:
 class Ledger:
     """The cases of one run. `record` is durable before it returns; thread-safe."""
 
-    def __init__(self, run_id: str, store: Store, cases: Iterable[Case], require_coverage: str) -> None:
+    def __init__(
+        self,
+        run_id: str,
+        store: Store,
+        cases: Iterable[Case],
+        require_coverage: str,
+        allowed: AccuracySettings | None = None,
+    ) -> None:
         self.run_id = run_id
         self._store = store
         self._require_coverage = require_coverage
+        self._allowed = allowed or AccuracySettings()
         self._cases = {case.case_id: CaseLedger(case) for case in cases}
         self._lock = threading.Lock()
 
@@ -107,6 +117,18 @@ class Ledger:
         self._store.save_check(self.run_id, case.case_id, check)
         self._cases[case.case_id].check = check
 
+    def save_scores(self, case: Case, chunk: ScoredChunk, token: int) -> None:
+        """Store the scores of one chunk durably.
+
+        Raises:
+            StoreError: it could not be made durable.
+        """
+        self._store.save_scores(self.run_id, case.case_id, chunk, token=token)
+
+    def scores(self, case: Case) -> tuple[ScoredChunk, ...]:
+        """The scored chunks of `case`, from this session or the one it resumes."""
+        return self._store.scores(self.run_id, case.case_id)
+
     def row(self, case: Case) -> ResultRow:
         """The row as the evidence stands now."""
         entry = self._cases[case.case_id]
@@ -126,6 +148,7 @@ class Ledger:
             require_coverage=self._require_coverage,
             float32_latency_ms=latency_ms,
             float32_accuracy=accuracy,
+            allowed=self._allowed,
         )
 
     def final_rows(self) -> tuple[ResultRow, ...]:
@@ -143,11 +166,29 @@ class Ledger:
         return self.row(case)
 
     def _float_reference(self, case: Case) -> tuple[float | None, float | None]:
-        """Latency and accuracy of the float32 case beside `case`, as far as they are known."""
-        beside = self._cases.get(replace(case, variant="float32").case_id)
-        if case.variant == "float32" or beside is None:
+        """Latency of the float32 case beside `case`, and accuracy of its reference, as far as they are known."""
+        if case.variant == "float32":
             return None, None
-        return _latency_ms(beside), _accuracy(beside.check)
+        beside = self._cases.get(replace(case, variant="float32").case_id)
+        reference = self.float_reference(case)
+        accuracy = None if reference is None else _accuracy(self._cases[reference.case_id].check)
+        return (None if beside is None else _latency_ms(beside)), accuracy
+
+    def float_reference(self, case: Case) -> Case | None:
+        """The scored float32 case that `case` is compared with: of the same model, beside it if there is one.
+
+        A delegate that takes no float models is held against float32 on another backend, the CPU first.
+        """
+        if case.variant == "float32":
+            return None
+        beside = replace(case, variant="float32").case_id
+        floats = [
+            entry
+            for entry in self._cases.values()
+            if entry.case.model == case.model and entry.case.variant == "float32" and _accuracy(entry.check) is not None
+        ]
+        order = sorted(floats, key=lambda entry: (entry.case.case_id != beside, entry.case.backend.kind != "cpu"))
+        return order[0].case if order else None
 
 
 def _latency_ms(entry: CaseLedger) -> float | None:

@@ -15,53 +15,32 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class OutputsPass:
-    """The files of one pass: the check inputs first, then the test samples."""
+    """The files of one pass."""
 
     inputs_path: Path
     outputs_path: Path
-    checks: int
-    samples: int
 
 
-def write_inputs(file: VariantFile, samples: int | None, folder: Path, stem: str) -> OutputsPass:
-    """Lay out the inputs of `file` as one .npy: its check inputs, then at most `samples` test inputs (None: all)."""
+def write_inputs(file: VariantFile, folder: Path, stem: str) -> OutputsPass:
+    """Lay out the check inputs of `file` as one .npy."""
     import numpy as np
 
-    parts: list[NDArray[np.float32]] = []
-    checks = taken = 0
-    if file.check_path is not None:
-        with np.load(file.check_path) as archive:
-            parts.append(archive["inputs"])
-        checks = len(parts[0])
-    if file.data_path is not None and samples != 0:
-        with np.load(file.data_path) as archive:
-            parts.append(archive["inputs"][:samples])
-        taken = len(parts[-1])
     folder.mkdir(parents=True, exist_ok=True)
     inputs_path = folder / f"{stem}.inputs.npy"
-    np.save(inputs_path, np.concatenate(parts))
-    return OutputsPass(inputs_path, folder / f"{stem}.outputs.npy", checks, taken)
+    assert file.check_path is not None
+    with np.load(file.check_path) as archive:
+        np.save(inputs_path, archive["inputs"])
+    return OutputsPass(inputs_path, folder / f"{stem}.outputs.npy")
 
 
 def read_check(file: VariantFile, made: OutputsPass) -> OutputsCheck:
-    """Judge the outputs that the runner wrote against the float reference and the labels."""
+    """Judge the outputs that the runner wrote against the float reference, and against the same file on the CPU."""
     import numpy as np
 
     from harness.accuracy import check_outputs
 
-    outputs = np.load(made.outputs_path)
-    reference: NDArray[np.float32] | None = None
-    labels: NDArray[np.int64] | None = None
-    if made.checks and file.check_path is not None:
-        with np.load(file.check_path) as archive:
-            reference = archive["outputs"]
-    if made.samples and file.data_path is not None:
-        with np.load(file.data_path) as archive:
-            labels = archive["labels"][: made.samples]
-    return check_outputs(
-        outputs[: made.checks],
-        reference,
-        task_outputs=outputs[made.checks :] if labels is not None else None,
-        labels=labels,
-        task=file.task,
-    )
+    assert file.check_path is not None
+    with np.load(file.check_path) as archive:
+        reference: NDArray[np.float32] = archive["outputs"]
+    same_file = np.load(file.own_outputs_path) if file.own_outputs_path is not None else None
+    return check_outputs(np.load(made.outputs_path), reference, same_file)

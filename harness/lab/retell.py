@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
+from dataclasses import fields, replace
+from typing import Any
 
-from harness.domain import ResultRow, RunView, Status
+from harness.domain import AccuracySettings, ResultRow, RunView, Status
 from harness.lab.ledger import Ledger
 from harness.store import Store
 
@@ -17,7 +18,7 @@ def current_view(store: Store, run_id: str) -> RunView:
     """
     view = store.view(run_id)
     settings = json.loads(view.run.settings_json or "{}")
-    ledger = Ledger(run_id, store, view.cases, settings.get("require_coverage", "any"))
+    ledger = Ledger(run_id, store, view.cases, settings.get("require_coverage", "any"), _allowed(settings))
     ledger.restore(view.invocations, store.checks(run_id))
     files = {(file.model, file.variant): file for file in view.files}
     facts = {fact.device_id: fact for fact in view.facts}
@@ -32,3 +33,8 @@ def current_view(store: Store, run_id: str) -> RunView:
         else:
             rows.append(ledger.final_row(case))
     return replace(view, rows=tuple(rows))
+
+
+def _allowed(settings: dict[str, Any]) -> AccuracySettings:
+    known = {field.name for field in fields(AccuracySettings)}
+    return AccuracySettings(**{key: value for key, value in settings.get("accuracy", {}).items() if key in known})

@@ -16,7 +16,17 @@ from harness.devices import Device
 from harness.devices.affinity import keep_controller_off
 from harness.domain import Case, ModelRef, ResultRow, RunRecord, Status, VariantFile
 from harness.errors import NoDeviceError, RestoreError
-from harness.events import Event, Message, PrepareStarted, RowUpdated, RunFinished, RunStarted, VariantPrepared
+from harness.events import (
+    Event,
+    Message,
+    PrepareStarted,
+    RowUpdated,
+    RunFinished,
+    RunStarted,
+    TasksPlanned,
+    VariantPrepared,
+)
+from harness.lab.accuracy import settle_differences
 from harness.lab.assignment import LaneCases, assign, measured_cpus
 from harness.lab.interrupt import Interrupt
 from harness.lab.lane import Lane, LaneContext, utc_now
@@ -90,6 +100,7 @@ class _Session:
         self.interrupt, self.write_reports = interrupt, write_reports
         self.sweep = request.sweep
         self.clock = time.monotonic
+        self._all_cases: list[Case] = []
 
     def run(self) -> SweepOutcome:
         plan = expand(self.sweep)
@@ -143,7 +154,8 @@ class _Session:
         return run, ledger, self.store.done_keys(run.run_id), files
 
     def _ledger(self, run: RunRecord, plan: Plan) -> Ledger:
-        return Ledger(run.run_id, self.store, _all_cases(plan), self.sweep.require_coverage)
+        self._all_cases = _all_cases(plan)
+        return Ledger(run.run_id, self.store, self._all_cases, self.sweep.require_coverage, self.sweep.accuracy)
 
     def _create(self, plan: Plan, lanes: Sequence[LaneCases]) -> RunRecord:
         stamp = time.strftime("%Y%m%d-%H%M%S", time.gmtime())
@@ -270,14 +282,22 @@ class _Session:
         for lane in (lane for lane in lanes if lane.cases):
             lease, keeper = held[lane.device.device_id]
             worker = Lane(lane.device, lane.runtimes, context, lease.token, keeper.lost)
-            tasks = remaining(tasks_for(lane.cases, self.sweep.measure), done)
+            tasks = remaining(tasks_for(lane.cases, self.sweep.measure, self._scored(ledger, lane)), done)
             ready = partial(self._keep_facts, ledger.run_id, lane.device)
             threads.append(LaneThread(worker, tasks, self.sweep.settings, ready))
+        self.post(TasksPlanned(sum(len(thread.tasks) for thread in threads), self.clock()))
         with keep_controller_off(measured_cpus(lanes)):
             run_lanes(threads, self.interrupt.stop)
         for thread in threads:
             self._tell_lost(ledger, thread)
         return threads
+
+    def _scored(self, ledger: Ledger, lane: LaneCases) -> frozenset[str]:
+        """The cases whose files bring a data set, unless the sweep wants no accuracy."""
+        if self.sweep.accuracy.samples == 0:
+            return frozenset()
+        files = {case.case_id: ledger[case.case_id].file for case in lane.cases}
+        return frozenset(case_id for case_id, file in files.items() if file is not None and file.data_path)
 
     def _keep_facts(self, run_id: str, device: Device) -> None:
         """Once more, for now they say what was changed on the device."""
@@ -294,6 +314,7 @@ class _Session:
 
     def _finish(self, run: RunRecord, ledger: Ledger, state: str) -> SweepOutcome:
         report_dir = self.request.reports_dir / run.run_id
+        settle_differences(ledger, self._all_cases)
         rows = ledger.final_rows()
         self.store.finish_run(run.run_id, state, utc_now())
         try:

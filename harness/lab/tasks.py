@@ -32,9 +32,17 @@ class Task:
         return (self.case.case_id, self.purpose, self.block)
 
 
-def tasks_for(cases: Sequence[Case], measure: MeasureSettings) -> tuple[Task, ...]:
-    """All invocations for one device: outputs first (a wrong case shows early), the interleaved timing blocks, and last
-    memory and profile."""
+def tasks_for(
+    cases: Sequence[Case], measure: MeasureSettings, scored: Collection[str] = frozenset()
+) -> tuple[Task, ...]:
+    """All invocations for one device: outputs first (a wrong case shows early), the interleaved timing blocks, memory
+    and profile, and last the accuracy, which may take hours and heats the device.
+
+    Args:
+        cases: in the order of the plan.
+        measure: the protocol.
+        scored: ids of the cases that have a data set.
+    """
     by_id = {case.case_id: case for case in cases}
     blocks = schedule(tuple(by_id), measure.blocks, measure.seed)
     timing = [
@@ -47,6 +55,7 @@ def tasks_for(cases: Sequence[Case], measure: MeasureSettings) -> tuple[Task, ..
         *timing,
         *(_single_pass(cases, Purpose.MEMORY) if measure.memory else ()),
         *(_single_pass(cases, Purpose.PROFILE) if measure.profile else ()),
+        *_single_pass([case for case in cases if case.case_id in scored], Purpose.ACCURACY),
     )
 
 

@@ -10,9 +10,17 @@ from harness.domain import MeasureSettings, ModelRef, Purpose, Target
 from harness.sweep.plan import Plan
 
 STARTUP_S = 0.6  # a Python interpreter, the runtime's import, the model and the delegate's initialisation
-OUTPUTS_S = 2.0  # check inputs and a test split of a few hundred samples through a model of some ms
+OUTPUTS_S = 0.5  # a few check inputs
+ACCURACY_S = 2.0  # a test split of a few hundred samples through a model of some ms
 MEMORY_S = 0.5  # a few inferences at the peak
 PROFILE_S = 1.0  # a few dozen inferences with the profiler on
+
+_BUSY_S = {
+    Purpose.OUTPUTS: OUTPUTS_S,
+    Purpose.ACCURACY: ACCURACY_S,
+    Purpose.MEMORY: MEMORY_S,
+    Purpose.PROFILE: PROFILE_S,
+}
 
 
 def expected_invocation_s(measure: MeasureSettings, purpose: Purpose, latency_s: float = 0.0) -> float:
@@ -27,7 +35,7 @@ def expected_invocation_s(measure: MeasureSettings, purpose: Purpose, latency_s:
         warmup_s = _span_s(measure.warmup_min_s, measure.warmup_min_iterations, measure.warmup_max_s, latency_s)
         busy_s = warmup_s + _span_s(measure.min_s, measure.min_iterations, measure.max_s, latency_s)
     else:
-        busy_s = {Purpose.OUTPUTS: OUTPUTS_S, Purpose.MEMORY: MEMORY_S, Purpose.PROFILE: PROFILE_S}[purpose]
+        busy_s = _BUSY_S[purpose]
     return min(STARTUP_S + busy_s, measure.timeout_s) + measure.gap_s
 
 
@@ -39,6 +47,7 @@ def passes(measure: MeasureSettings) -> dict[Purpose, int]:
     """How many processes of each purpose one case takes."""
     return {
         Purpose.OUTPUTS: 1,
+        Purpose.ACCURACY: 1,
         Purpose.TIMING: measure.blocks,
         Purpose.MEMORY: int(measure.memory),
         Purpose.PROFILE: int(measure.profile),

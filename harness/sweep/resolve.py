@@ -32,7 +32,7 @@ from harness.sweep.fields import (
 )
 from harness.sweep.findings import Finding, KeyPath, dotted, printable, suggestion
 from harness.sweep.model import ExcludeRule, Sweep
-from harness.sweep.model_fields import WEIGHTS, ModelMapping
+from harness.sweep.model_fields import WEIGHTS, ModelMapping, TaskOptions
 from harness.sweep.prune import PrunedView
 
 MAX_CASES = 100_000
@@ -169,7 +169,7 @@ def model_options(entry: ModelMapping, folder: Path) -> Iterator[tuple[str, str]
         yield from _prefixed("data", entry.data.options)
     if entry.task is not None:
         yield "task", entry.task.name
-        yield from _prefixed("task", entry.task.options)
+        yield from _prefixed("task", entry.task.options | _function_file(entry.task, folder))
     yield from _prefixed("preprocess", entry.preprocess)
     if entry.representative:
         yield "representative", str(folder / entry.representative)
@@ -178,6 +178,12 @@ def model_options(entry: ModelMapping, folder: Path) -> Iterator[tuple[str, str]
     yield from _prefixed("technique", entry.technique)
     if entry.converter is not None:
         yield "converter", entry.converter
+
+
+def _function_file(task: TaskOptions, folder: Path) -> dict[str, str]:
+    """The option of the task ``custom`` that names a file of the user, as ``path.py:name``."""
+    named = task.options.get("function", "") if task.name == "custom" else ""
+    return {"function": str(folder / named)} if named else {}
 
 
 def _prefixed(prefix: str, options: Mapping[str, str]) -> Iterator[tuple[str, str]]:

@@ -1,0 +1,171 @@
+"""The accuracy pass of one case: its data set is streamed through the device, scored as it comes, chunk by chunk.
+
+A chunk's scores are durable before the next are taken, so that a resumed run goes on behind the last chunk.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
+from pathlib import Path
+from threading import Event
+from typing import TYPE_CHECKING, Any
+
+from harness.domain import (
+    AccuracyResult,
+    Case,
+    InvocationRequest,
+    InvocationResult,
+    OutputsCheck,
+    ScoredChunk,
+    Status,
+    VariantFile,
+)
+from harness.errors import DatasetError, TaskError
+from harness.lab.ledger import Ledger
+from harness.runtimes.base import InputChunk, Runtime
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from harness.accuracy.base import Record, Task
+    from harness.accuracy.dataset import Dataset, DatasetChunk
+
+Progress = Callable[[int, int], None]
+"""Takes the samples scored so far and their number in all."""
+DIFFERENCE_SEED = 1
+CHANGED_LISTED = 1000
+
+
+class AccuracyPass:
+    """Scores one case on the data set of its file.
+
+    Args:
+        case: what is scored.
+        file: its model file, with data set and task.
+        limit: test samples at most; None for all.
+        ledger: keeps the scores.
+        token: the fencing token of the device's lease.
+
+    Raises:
+        DatasetError: the data set cannot be opened, is empty, or is not the one that was scored before.
+        TaskError: no such task, or its options do not fit.
+    """
+
+    def __init__(self, case: Case, file: VariantFile, limit: int | None, ledger: Ledger, token: int) -> None:
+        from harness.accuracy.dataset import Dataset
+
+        assert file.data_path is not None
+        self._case, self._ledger, self._token = case, ledger, token
+        self._limit = limit
+        self._dataset: Dataset = Dataset.open(Path(file.data_path))
+        self._task = task_of(file)
+        self._plan = self._dataset.plan_chunks(limit)
+        if not self._plan:
+            raise DatasetError("the data set has no samples", where=file.data_path)
+        self._waiting: dict[int, DatasetChunk] = {}
+        self._scored = {chunk.index: len(chunk.sample_ids) for chunk in self._same_data(ledger.scores(case))}
+
+    def run(self, runtime: Runtime, request: InvocationRequest, progress: Progress, cancel: Event) -> InvocationResult:
+        """Score what is not scored yet, in one process; the check has the accuracy when all of it is there.
+
+        Raises:
+            StoreError: scores could not be made durable.
+        """
+        todo = [index for index in range(len(self._plan)) if index not in self._scored]
+        result = InvocationResult(Status.DONE)
+        if todo:
+            result = runtime.stream(request, self._chunks(todo), self._taker(progress), cancel)
+        if result.status is Status.DONE:
+            self._conclude()
+        return result
+
+    def _same_data(self, chunks: Sequence[ScoredChunk]) -> Sequence[ScoredChunk]:
+        if any(chunk.dataset_id != self._dataset.dataset_id for chunk in chunks):
+            raise DatasetError(
+                "the data set was changed since its first chunks were scored",
+                where=str(self._dataset.folder),
+                remedy="Start the sweep anew: scores of different data cannot be put together.",
+            )
+        return chunks
+
+    def _chunks(self, todo: Sequence[int]) -> Iterator[InputChunk]:
+        for index in todo:
+            chunk = self._dataset.chunk(index, self._limit)
+            self._waiting[index] = replace(chunk, inputs=chunk.inputs[:0])  # truths wait for the outputs, inputs do not
+            yield InputChunk(index, chunk.inputs)
+
+    def _taker(self, progress: Progress) -> Callable[[int, tuple[NDArray[np.float32], ...]], None]:
+        total = sum(map(len, self._plan))
+
+        def take(index: int, outputs: tuple[NDArray[np.float32], ...]) -> None:
+            chunk = self._waiting.pop(index)
+            records = tuple(self._task.score(outputs, chunk.truths))
+            scored = ScoredChunk(index, self._dataset.dataset_id, chunk.ids, records)
+            self._ledger.save_scores(self._case, scored, self._token)
+            self._scored[index] = len(records)
+            progress(sum(self._scored.values()), total)
+
+        return take
+
+    def _conclude(self) -> None:
+        chunks = self._ledger.scores(self._case)
+        check = self._ledger[self._case.case_id].check or OutputsCheck()
+        accuracy = accuracy_of(self._task, records_of(chunks))
+        finite = check.finite and not accuracy.metrics.get("nan_samples", 0.0)
+        self._ledger.set_check(self._case, replace(check, accuracy=accuracy, finite=finite, difference=None))
+
+
+def task_of(file: VariantFile) -> Task:
+    """The task that outputs of `file` are scored on.
+
+    Raises:
+        TaskError: no such task, or its options do not fit.
+    """
+    from harness.accuracy.base import TaskSpec
+    from harness.accuracy.tasks import open_task
+
+    if not file.task:
+        raise TaskError(
+            "the model has a data set and no task", where=file.model, remedy="Name it with `task:` in the sweep."
+        )
+    return open_task(TaskSpec(file.task, file.task_options))
+
+
+def records_of(chunks: Sequence[ScoredChunk]) -> list[Record]:
+    """The records of all samples, in the order of the data set."""
+    return [record for chunk in chunks for record in chunk.records]
+
+
+def accuracy_of(task: Task, records: Sequence[Record]) -> AccuracyResult:
+    """All figures of `records`."""
+    metrics = task.summarise(records)
+    return AccuracyResult(task.metric, metrics[task.metric], len(records), metrics, task.higher_is_better)
+
+
+def settle_differences(ledger: Ledger, cases: Sequence[Case]) -> None:
+    """Give every scored case its difference from float32 on the same samples, where both have been scored."""
+    for case in cases:
+        check, reference = ledger[case.case_id].check, ledger.float_reference(case)
+        if check is None or check.accuracy is None or check.difference is not None or reference is None:
+            continue
+        found = _difference(ledger, case, reference)
+        if found is not None:
+            ledger.set_check(case, replace(check, difference=found))
+
+
+def _difference(ledger: Ledger, case: Case, reference: Case) -> Any:
+    from harness.accuracy.paired import compare
+
+    file = ledger[case.case_id].file
+    ours, theirs = ledger.scores(case), ledger.scores(reference)
+    ids = [sample_id for chunk in ours for sample_id in chunk.sample_ids]
+    if file is None or len(ids) < 2 or ids != [sample_id for chunk in theirs for sample_id in chunk.sample_ids]:
+        return None  # not the same samples: nothing to pair
+    try:
+        return compare(
+            task_of(file), records_of(theirs), records_of(ours), ids, seed=DIFFERENCE_SEED, listed=CHANGED_LISTED
+        )
+    except TaskError:
+        return None  # the metric is not defined on resamples of so few samples
