@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from harness.domain import RunView
 
 # Stated here too: importing the reports to print --help would take longer than all the rest of it.
-TABLE_NAMES = ("quantization", "int16", "ptq-modes", "compression")
+TABLE_NAMES = ("quantization", "int16", "ptq-modes", "compression", "accuracy")
 FORMAT_NAMES = ("terminal", "csv", "markdown", "html")
 
 

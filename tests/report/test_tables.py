@@ -9,6 +9,7 @@ from dataclasses import replace
 
 import pytest
 
+from harness.cli.report import FORMAT_NAMES, TABLE_NAMES
 from harness.domain import (
     AccuracyResult,
     Backend,
@@ -126,9 +127,22 @@ def test_compression_is_by_file_and_names_zeros_and_clusters() -> None:
     table = build_table("compression", view_of(["float32", "pruned", "clustered+int8"]))
     assert [line[1:7] for line in lines(table)] == [
         ["float32", "14", "12.6", "100.0 %", "0.1 %", "—"],
-        ["pruned", "4", "6.3", "50.0 %", "75.0 %", "16"],
+        ["pruned", "4", "6.3", "50.0 %", "75.0 %", "—"],
         ["clustered+int8", "4", "4.2", "33.3 %", "0.1 %", "16"],
     ]
+
+
+def test_accuracy_is_every_variant_with_its_loss() -> None:
+    changes = {"accuracy_loss_low": -0.001, "accuracy_loss_high": 0.009, "accuracy_p_value": 0.02, "samples_worse": 3}
+    table = build_table("accuracy", view_of(["float32", "qat"], accuracy_samples=500, **changes))
+    assert lines(table)[1][2:] == [
+        *("qat", "top-1", "69.90 %", "0.001", "-0.001 to 0.009", "0.02", "—", "3", "500", "trusted"),
+    ]
+
+
+def test_the_command_knows_every_table() -> None:
+    assert set(TABLE_NAMES) == set(TABLES)
+    assert FORMAT_NAMES == FORMATS
 
 
 @pytest.mark.parametrize("name", list(TABLES))

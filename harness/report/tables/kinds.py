@@ -1,4 +1,4 @@
-"""The four tables: quantization, int16, ptq-modes, compression."""
+"""The tables: quantization, int16, ptq-modes, compression, accuracy."""
 
 from __future__ import annotations
 
@@ -200,7 +200,7 @@ def _gzip_mb(arm: Arm | None) -> float | None:
 
 def _compression_row(arm: Arm, base_mb: float | None, metric: str) -> tuple[Cell, ...]:
     gzip_mb = _gzip_mb(arm)
-    clusters = arm.row.clusters if technique_of(arm.row.variant) else None
+    clusters = arm.row.clusters if "clustered" in technique_of(arm.row.variant) else None
     return (
         words(arm.row.model),
         words(arm.row.variant),
@@ -213,6 +213,38 @@ def _compression_row(arm: Arm, base_mb: float | None, metric: str) -> tuple[Cell
         _plain(arm.row.accuracy_loss, 3),
         latency_cell(arm),
     )
+
+
+# ---- accuracy --------------------------------------------------------------------------------------------------------
+
+
+def accuracy(arms: list[Arm]) -> Table:
+    """The leading metric of every variant, and what it lost against float32 on the same samples."""
+    rows = [
+        (
+            words(arm.row.model),
+            words(setup_text(arm.setup)),
+            words(arm.row.variant),
+            words(metric_label(arm.row.accuracy_metric)) if arm.row.accuracy_metric else EMPTY,
+            metric_cell(arm, arm.row.accuracy_metric),
+            _plain(arm.row.accuracy_loss, 3),
+            _interval(arm),
+            _plain(arm.row.accuracy_p_value, 2),
+            _plain(arm.row.samples_better, 6),
+            _plain(arm.row.samples_worse, 6),
+            _plain(arm.row.accuracy_samples, 9),
+            words(_state(arm)),
+        )
+        for group in by_model_and_setup(arms).values()
+        if _metric(group)
+        for arm in group.values()
+    ]
+    heads = (
+        *("Model", "Where", "Variant", "Metric", "Value", "Loss", "95 % interval", "p", "Better", "Worse", "Samples"),
+        "State",
+    )
+    note = "A loss is against float32 on the same samples, in the metric's own unit (0.01 of a share is one point)."
+    return Table("accuracy", "Accuracy of every variant", heads, tuple(rows), _notes("accuracy", arms, note), names=3)
 
 
 # ---- shared ----------------------------------------------------------------------------------------------------------
@@ -246,10 +278,12 @@ TABLES: Mapping[str, Callable[[list[Arm]], Table]] = {
     "int16": int16,
     "ptq-modes": ptq_modes,
     "compression": compression,
+    "accuracy": accuracy,
 }
 _NEEDS = {
     "quantization": "It needs float32 and int8 or qat: add them to `variants`.",
     "int16": "It needs int16x8: add it to `variants`.",
     "ptq-modes": "It needs several post-training modes: add them to `variants`.",
+    "accuracy": "It needs models with a data set (docs/accuracy.md) and an accuracy pass.",
     "compression": "It needs prepared model files: none was made in this run.",
 }
