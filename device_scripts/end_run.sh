@@ -4,7 +4,7 @@
 #
 #   end_run.sh [TAG [SHELL_PID [PROGRAM_PID]]]
 #
-# Without a TAG: all runs that left a file. A process number is believed when the boot and the start time are still the
+# Without a TAG: all runs that left a file, and the folder of files on their way. A process number is believed when the boot and the start time are still the
 # recorded ones; the numbers given are of this moment.
 
 runs=/data/local/tmp/harness/run
@@ -75,6 +75,7 @@ else
   for path in "$runs"/*; do
     [ -f "$path" ] && end_recorded "${path##*/}"
   done
+  rm -rf /data/local/tmp/harness/work # files that were on their way
 fi
 echo "ended $ended"
 echo "left$left"

@@ -1,7 +1,8 @@
 """Models behind one interface, whichever LiteRT library and accelerator computes them. Python 3.7.
 
-An engine has ``inputs`` and ``outputs`` (tensors), ``write``, ``call``, ``reader``, ``output``, ``coverage`` and
-``init_ns``. numpy is imported late, so that an interpreter without it gets a sentence and not a traceback.
+An engine has ``inputs`` and ``outputs`` (tensors in the order of the file), ``write``, ``call``, ``reader``,
+``output``, ``coverage`` and ``init_ns``. numpy is imported late, so that an interpreter without it gets a sentence and
+not a traceback.
 """
 
 import importlib
@@ -133,18 +134,27 @@ class Tensor:
         import numpy as np
 
         if self.dtype.kind == "f":
-            return values.astype(self.dtype)
-        limits = np.iinfo(self.dtype)
+            return values.astype(self.dtype, copy=False)
         exact = values.astype(np.float64)
-        scaled = exact / self.scale + self.zero_point if self.scale else exact
-        return np.clip(np.rint(scaled), limits.min, limits.max).astype(self.dtype)
+        if self.scale:
+            exact /= self.scale
+            exact += self.zero_point
+        np.rint(exact, out=exact)
+        if self.dtype.kind == "b":
+            return exact != 0
+        limits = np.iinfo(self.dtype)
+        above = exact > limits.max if self.dtype.itemsize < 8 else exact >= limits.max  # as a double: one too large
+        exact[above] = 0
+        rounded = np.maximum(exact, limits.min, out=exact).astype(self.dtype)
+        rounded[above] = limits.max
+        return rounded
 
     def dequantize(self, values):
         """float32 of values of this type."""
         import numpy as np
 
         if self.dtype.kind == "f" or not self.scale:
-            return values.astype(np.float32)
+            return values.astype(np.float32, copy=False)
         return ((values.astype(np.float64) - self.zero_point) * self.scale).astype(np.float32)
 
 
@@ -300,7 +310,7 @@ class CompiledEngine:
         return None if coverage is None else coverage["total_nodes"]
 
     def _arrange(self):
-        """Tensors in the order of the signature, which is the order of the buffers."""
+        """Tensors in the order of the signature, which is the order of the buffers and, in LiteRT, that of the file."""
         key = next(iter(self._model.get_signature_list()))
         names = self._model.get_signature_list()[key]
         for side, details in (

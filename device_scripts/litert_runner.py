@@ -16,13 +16,13 @@ import time
 from pathlib import Path
 
 import clock_probe
+import litert_outputs
 import litert_profiler
 from litert_models import PROTOCOL, RunnerError, load_library, make_engine, one_line
 
 MAX_REQUEST_BYTES = 1 << 20
 MAX_SAMPLES = 4000000
 MAX_WARMUP_SAMPLES = 1 << 17
-MAX_OUTPUT_BYTES = 4 << 30
 EMA_FAST, EMA_SLOW, EMA_BAND, EMA_RUN = 0.1, 0.02, 0.04, 20
 TIMER_MARGIN = 100
 MEMORY_INFERENCES = 5
@@ -250,50 +250,7 @@ def timing_notes(batch, call_us, read_us, warm_count, count):
     return notes
 
 
-# ---- outputs, memory, profile ----------------------------------------------------------------------------------------
-
-
-def run_outputs(engine, request, generator):
-    import numpy as np
-
-    if len(engine.inputs) != 1 or len(engine.outputs) != 1:
-        counts = (len(engine.inputs), len(engine.outputs))
-        text = "the outputs pass needs one input and one output, the model has %d and %d"
-        raise RunnerError("unsupported", text % counts)
-    source, target = engine.inputs[0], engine.outputs[0]
-    inputs = open_inputs(np, request["inputs"], source)
-    batch = source.shape[0] if source.shape else 1
-    rest = target.shape[1:]
-    size = len(inputs) * 4
-    for dimension in rest:
-        size *= dimension
-    if size > MAX_OUTPUT_BYTES:
-        raise RunnerError("request", "the outputs would take %d bytes, over the limit; use fewer samples" % size)
-    partial = request["outputs"] + ".partial"
-    results = np.lib.format.open_memmap(partial, mode="w+", dtype=np.float32, shape=(len(inputs),) + tuple(rest))
-    for begin in range(0, len(inputs), batch):
-        chunk = np.asarray(inputs[begin : begin + batch])
-        if not np.isfinite(chunk).all():
-            raise RunnerError("request", "inputs %d to %d are not all finite" % (begin, begin + len(chunk) - 1))
-        padded = chunk if len(chunk) == batch else np.concatenate([chunk, chunk[-1:].repeat(batch - len(chunk), 0)])
-        engine.write([source.quantize(padded).reshape(source.shape)])
-        engine.call()
-        results[begin : begin + len(chunk)] = target.dequantize(engine.output(0))[: len(chunk)]
-    results.flush()
-    os.replace(partial, request["outputs"])
-    return {"output_samples": len(inputs)}
-
-
-def open_inputs(np, path, tensor):
-    try:
-        inputs = np.load(path, mmap_mode="r", allow_pickle=False)
-    except (OSError, ValueError) as error:
-        raise RunnerError("request", "inputs %s cannot be read: %s" % (path, one_line(error)))
-    if inputs.dtype != np.float32 or inputs.ndim < 1 or inputs.shape[1:] != tensor.shape[1:] or not len(inputs):
-        got = "%s of shape %s" % (inputs.dtype, inputs.shape)
-        wanted = "float32 of shape (n, %s)" % ", ".join(map(str, tensor.shape[1:]))
-        raise RunnerError("request", "inputs %s are %s; the model wants %s" % (path, got, wanted))
-    return inputs
+# ---- memory, profile -------------------------------------------------------------------------------------------------
 
 
 def status_kib(field):
@@ -358,7 +315,7 @@ def run_profile(engine, library, request, generator):
 # ---- main ------------------------------------------------------------------------------------------------------------
 
 
-def measure(library, request):
+def measure(library, request, send):
     import numpy as np
 
     generator = np.random.RandomState(request["seed"] % (1 << 32))
@@ -369,8 +326,10 @@ def measure(library, request):
         engine = make_engine(library, request)
         if request["purpose"] == "profile":
             fields = run_profile(engine, library, request, generator)
+        elif request["purpose"] == "accuracy":
+            fields = litert_outputs.run_stream(engine, request, send)
         else:
-            run = {"timing": run_timing, "outputs": run_outputs}[request["purpose"]]
+            run = {"timing": run_timing, "outputs": litert_outputs.run_outputs}[request["purpose"]]
             fields = run(engine, request, generator)
     evidence = fields.setdefault("evidence", {"notes": []})
     evidence["notes"] += notes + fields.pop("notes", [])
@@ -405,7 +364,7 @@ def serve(channel):
     library = load_library()
     channel.send("hello", **library.hello())
     if request.get("purpose") != "hello":
-        channel.send("result", **measure(library, request))
+        channel.send("result", **measure(library, request, channel.send))
 
 
 def main():

@@ -30,6 +30,11 @@ def s_to_ms(value_s: float) -> int:
     return int(value_s * 1e3)
 
 
+def ms_to_s(value_ms: float) -> float:
+    """Milliseconds to seconds."""
+    return value_ms / 1e3
+
+
 def us_to_ms(value_us: float) -> float:
     """Microseconds to milliseconds."""
     return value_us / 1e3

@@ -9,7 +9,7 @@
 
 #include "report.h"
 
-static const char *const purposes[] = {"hello", "timing", "memory", "outputs"};
+static const char *const purposes[] = {"hello", "timing", "memory", "outputs", "accuracy"};
 static const char *const delegates[] = {"xnnpack", "builtin", "reference", "gpu", "external"};
 
 static int64_t whole(const char *name, const char *text, int64_t low, int64_t high) {
@@ -65,17 +65,18 @@ static void add_option(struct args *args, const char *text) {
 enum flag {
   FLAG_PURPOSE, FLAG_MODEL, FLAG_LIBRARY, FLAG_DELEGATE, FLAG_DELEGATE_LIBRARY, FLAG_DELEGATE_OPTION, FLAG_THREADS,
   FLAG_CPUS, FLAG_SEED, FLAG_MIN_S, FLAG_MAX_S, FLAG_MIN_ITERATIONS, FLAG_WARMUP_MIN_S, FLAG_WARMUP_MAX_S,
-  FLAG_WARMUP_MIN_ITERATIONS, FLAG_INPUTS, FLAG_OUTPUTS, FLAG_REPORT_FD, FLAG_RAW_INPUTS, FLAG_RAW_OUTPUTS, FLAG_COUNT
+  FLAG_WARMUP_MIN_ITERATIONS, FLAG_INPUTS, FLAG_OUTPUTS, FLAG_REPORT_FD, FLAG_RAW_INPUTS, FLAG_RAW_OUTPUTS, FLAG_STREAM,
+  FLAG_IDLE_S, FLAG_COUNT
 };
 
 static const char *const flags[FLAG_COUNT] = {
     "purpose", "model", "library", "delegate", "delegate-library", "delegate-option", "threads", "cpus", "seed",
     "min-s", "max-s", "min-iterations", "warmup-min-s", "warmup-max-s", "warmup-min-iterations", "inputs", "outputs",
-    "report-fd", "raw-inputs", "raw-outputs"};
+    "report-fd", "raw-inputs", "raw-outputs", "stream", "idle-s"};
 
 static void set_text(struct args *args, enum flag flag, const char *text) {
   switch (flag) {
-    case FLAG_PURPOSE: args->purpose = (enum purpose)one_of(flags[flag], text, purposes, 4); break;
+    case FLAG_PURPOSE: args->purpose = (enum purpose)one_of(flags[flag], text, purposes, 5); break;
     case FLAG_MODEL: args->model = text; break;
     case FLAG_LIBRARY: args->library = text; break;
     case FLAG_DELEGATE: args->delegate = (enum delegate)one_of(flags[flag], text, delegates, 5); break;
@@ -83,6 +84,7 @@ static void set_text(struct args *args, enum flag flag, const char *text) {
     case FLAG_DELEGATE_OPTION: add_option(args, text); break;
     case FLAG_INPUTS: args->inputs = text; break;
     case FLAG_OUTPUTS: args->outputs = text; break;
+    case FLAG_STREAM: args->stream = text; break;
     default: break;
   }
 }
@@ -99,6 +101,7 @@ static void set_number(struct args *args, enum flag flag, const char *text) {
     case FLAG_WARMUP_MIN_S: args->warmup_min_s = seconds(name, text); break;
     case FLAG_WARMUP_MAX_S: args->warmup_max_s = seconds(name, text); break;
     case FLAG_WARMUP_MIN_ITERATIONS: args->warmup_min_iterations = whole(name, text, 0, 1000000000); break;
+    case FLAG_IDLE_S: args->idle_s = seconds(name, text); break;
     case FLAG_REPORT_FD: args->report_fd = (int)whole(name, text, 1, 1023); break;
     default: break;
   }
@@ -127,6 +130,7 @@ static void check(const struct args *args) {
     die_usage("--delegate=external needs --delegate-library=PATH");
   if (args->max_s < args->min_s) die_usage("--max-s is less than --min-s");
   if (args->warmup_max_s < args->warmup_min_s) die_usage("--warmup-max-s is less than --warmup-min-s");
+  if (args->purpose == PURPOSE_ACCURACY && args->stream == NULL) die_usage("--purpose=accuracy needs --stream=FOLDER");
   if (args->purpose != PURPOSE_OUTPUTS) return;
   if (args->inputs == NULL || args->outputs == NULL) die_usage("--purpose=outputs needs --inputs and --outputs");
   if (strcmp(args->outputs, "-") == 0 && args->report_fd == 1)
@@ -146,7 +150,7 @@ void parse_args(int argc, char **argv, struct args *args) {
   bool seen[FLAG_COUNT] = {false};
   *args = (struct args){.delegate = DELEGATE_XNNPACK, .threads = 1, .seed = 1, .min_s = 2.0, .max_s = 10.0,
                         .min_iterations = 50, .warmup_min_s = 1.0, .warmup_max_s = 8.0, .warmup_min_iterations = 10,
-                        .report_fd = 1};
+                        .report_fd = 1, .idle_s = 600.0};
   for (int i = 1; i < argc; i++) {
     const char *value = NULL;
     enum flag flag = find_flag(argv[i], &value);
@@ -158,7 +162,7 @@ void parse_args(int argc, char **argv, struct args *args) {
     if (takes_none) set_switch(args, flag);
     else set_text(args, flag, value), set_number(args, flag, value);
   }
-  if (!seen[FLAG_PURPOSE]) die_usage("--purpose is missing: hello, timing, memory or outputs");
+  if (!seen[FLAG_PURPOSE]) die_usage("--purpose is missing: hello, timing, memory, outputs or accuracy");
   args->delegate_name = delegates[args->delegate];
   check(args);
 }

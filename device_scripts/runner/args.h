@@ -8,7 +8,7 @@
 
 enum { MAX_CPUS = 1024, MAX_DELEGATE_OPTIONS = 64 };
 
-enum purpose { PURPOSE_HELLO, PURPOSE_TIMING, PURPOSE_MEMORY, PURPOSE_OUTPUTS };
+enum purpose { PURPOSE_HELLO, PURPOSE_TIMING, PURPOSE_MEMORY, PURPOSE_OUTPUTS, PURPOSE_ACCURACY };
 enum delegate { DELEGATE_XNNPACK, DELEGATE_BUILTIN, DELEGATE_REFERENCE, DELEGATE_GPU, DELEGATE_EXTERNAL };
 
 struct args {
@@ -29,6 +29,8 @@ struct args {
   int64_t min_iterations, warmup_min_iterations;
   const char *inputs;
   const char *outputs;
+  const char *stream;
+  double idle_s;
   bool raw_inputs, raw_outputs;
   int report_fd;
 };

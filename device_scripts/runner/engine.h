@@ -16,7 +16,7 @@ struct coverage {
 
 struct engine {
   int input_count, output_count;
-  struct tensor *inputs, *outputs;
+  struct tensor *inputs, *outputs; /* in the order of the file; LiteRT's signatures have it, too */
   int64_t init_ns;
   const char *accelerator;
   void (*write)(struct engine *engine, int input, const void *data); /* inputs[input].bytes of its own type */

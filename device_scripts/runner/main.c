@@ -8,6 +8,7 @@
 
 #include "affinity.h"
 #include "args.h"
+#include "chunks.h"
 #include "engine.h"
 #include "memory.h"
 #include "observe.h"
@@ -96,7 +97,7 @@ static void put_result(const struct backend *backend, const struct args *args, c
   put_int("init_ns", o->engine->init_ns);
   if (args->purpose == PURPOSE_TIMING) timing_put(&o->timing);
   if (args->purpose == PURPOSE_MEMORY) memory_put(&o->memory);
-  if (args->purpose == PURPOSE_OUTPUTS) put_int("output_samples", o->samples);
+  if (args->purpose == PURPOSE_OUTPUTS || args->purpose == PURPOSE_ACCURACY) put_int("output_samples", o->samples);
   put_string("accelerator", o->engine->accelerator);
   put_string("abi", backend->abi);
   put_coverage(o->engine);
@@ -115,7 +116,8 @@ static void measure(struct backend *backend, const struct args *args) {
   } else {
     o.engine = backend->make(backend, args);
     if (args->purpose == PURPOSE_TIMING) timing_run(o.engine, args, &random, &o.observer, &o.timing);
-    else o.samples = stream_run(o.engine, args);
+    else if (args->purpose == PURPOSE_OUTPUTS) o.samples = stream_run(o.engine, args);
+    else o.samples = chunks_run(o.engine, args);
   }
   put_result(backend, args, &o);
 }

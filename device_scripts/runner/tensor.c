@@ -29,6 +29,7 @@ static const struct type *type_of(int type) {
 }
 
 const char *type_name(int type) { return type_of(type) ? type_of(type)->name : NULL; }
+bool type_is_float32(int type) { return type == FLOAT32; }
 bool type_is_float(int type) { return type_of(type) && type_of(type)->kind == 'f'; }
 
 void tensor_measure(struct tensor *tensor) {

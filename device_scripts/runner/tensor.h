@@ -28,6 +28,7 @@ struct random {
 /* numpy's name of a type, NULL for one that cannot be filled. */
 const char *type_name(int type);
 bool type_is_float(int type);
+bool type_is_float32(int type);
 
 /* Sets elements and bytes from type and dims; ends the process when strings, other types or dynamic dimensions make
  * that impossible. Dimension 0 may be negative: it becomes 1. */

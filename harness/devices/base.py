@@ -11,6 +11,8 @@ from typing import Protocol
 
 from harness.domain import DeviceFacts, DeviceSettings, Evidence
 
+TRANSFER_TIMEOUT_S = 300.0
+
 
 @dataclass(frozen=True)
 class Watch:
@@ -64,6 +66,9 @@ class ProcessResult:
     evidence: Evidence | None = None
 
 
+OnStdout = Callable[[bytes], None]
+"""Takes a piece of what a process prints. Called in the thread that runs it; must not raise."""
+
 Say = Callable[[str, str], None]
 """Takes a level (``info``, ``warning``, ``error``) and a sentence for the reader."""
 
@@ -94,9 +99,13 @@ class Device(Protocol):
         timeout_s: float,
         cancel: Event,
         watch: Watch | None = None,
+        on_stdout: OnStdout | None = None,
     ) -> ProcessResult:
         """Run to the end, or kill the whole process group at the deadline or when `cancel` is set. Never raises for
-        what the child does."""
+        what the child does. Files may be placed and fetched from other threads meanwhile.
+
+        `on_stdout` is given what the child prints on standard output as it comes; the result has it, too.
+        """
 
     def put(self, local: Path, *, sha256: str = "", name: str = "", executable: bool = False) -> str:
         """The path on the device of a file with the content of `local`; what is there is not copied again.
@@ -109,12 +118,37 @@ class Device(Protocol):
     def put_folder(self, files: Mapping[str, Path], executable: Collection[str] = ()) -> str:
         """The path on the device of a folder that holds `files` by their names. Raises like `put`."""
 
-    def fetch(self, remote: str, local: Path) -> None:
+    def fetch(
+        self, remote: str, local: Path, *, timeout_s: float = TRANSFER_TIMEOUT_S, cancel: Event | None = None
+    ) -> None:
         """Copy a file of the device here and remove it there.
 
         Raises:
             DeviceOfflineError: the device was lost.
             DeviceError: there is no such file.
+            InvocationTimeoutError: `cancel` was set, or it took longer than `timeout_s`.
+        """
+
+    def place(
+        self, local: Path, remote: str, *, timeout_s: float = TRANSFER_TIMEOUT_S, cancel: Event | None = None
+    ) -> None:
+        """Copy a file to a path on the device, where it appears whole, and remove it here; the way back of `fetch`.
+
+        Unlike with `put`, nothing keeps it there: this is for what is used once.
+
+        Raises:
+            StorageFullError: there is no room.
+            DeviceOfflineError, InvocationTimeoutError: as `fetch`.
+        """
+
+    def workspace(self) -> AbstractContextManager[str]:
+        """The path of an empty folder on the device, for files on their way in and out.
+
+        It is removed on leaving. What a controller that was killed left there goes before the next time.
+
+        Raises:
+            DeviceOfflineError: the device was lost.
+            DeviceError: the folder cannot be made.
         """
 
     def session(self, settings: DeviceSettings, cpus: tuple[int, ...], say: Say) -> AbstractContextManager[None]:

@@ -2,23 +2,25 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import platform
 import re
 import shutil
+import tempfile
 from collections.abc import Callable, Collection, Iterable, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from functools import cached_property
 from pathlib import Path
 from threading import Event
 
-from harness.devices.base import ProcessResult, Say, Watch
+from harness.devices.base import TRANSFER_TIMEOUT_S, OnStdout, ProcessResult, Say, Watch
 from harness.devices.cpus import choose, read_cores, sibling_groups
 from harness.devices.host_facts import read_facts
 from harness.devices.process import run_process
 from harness.devices.vulkan import Vulkan, find_vulkan
 from harness.domain import Core, DeviceFacts, DeviceSettings, Evidence
-from harness.errors import DeviceError
+from harness.errors import DeviceError, StorageFullError
 
 
 class HostDevice:
@@ -78,12 +80,15 @@ class HostDevice:
         timeout_s: float,
         cancel: Event,
         watch: Watch | None = None,
+        on_stdout: OnStdout | None = None,
     ) -> ProcessResult:
         """Run to the end, or kill the whole process group at the deadline or when `cancel` is set.
 
         Runners on the host pin and observe themselves: `watch` is for devices on which they cannot.
         """
-        return run_process(argv, stdin=stdin, env=env, timeout_s=timeout_s, cancel=cancel, root=self._root)
+        return run_process(
+            argv, stdin=stdin, env=env, timeout_s=timeout_s, cancel=cancel, root=self._root, on_stdout=on_stdout
+        )
 
     def put(self, local: Path, *, sha256: str = "", name: str = "", executable: bool = False) -> str:
         """The file itself: it is here already."""
@@ -100,7 +105,9 @@ class HostDevice:
             raise DeviceError("these files do not lie in one folder", remedy="Put them together under their names.")
         return str(folders.pop())
 
-    def fetch(self, remote: str, local: Path) -> None:
+    def fetch(
+        self, remote: str, local: Path, *, timeout_s: float = TRANSFER_TIMEOUT_S, cancel: Event | None = None
+    ) -> None:
         """Move a file.
 
         Raises:
@@ -110,6 +117,25 @@ class HostDevice:
             shutil.move(remote, local)
         except OSError as error:
             raise DeviceError(f"{remote} cannot be fetched: {error.strerror}", where=self.device_id) from error
+
+    def place(
+        self, local: Path, remote: str, *, timeout_s: float = TRANSFER_TIMEOUT_S, cancel: Event | None = None
+    ) -> None:
+        """Move a file.
+
+        Raises:
+            StorageFullError: the disk is full.
+            DeviceError: it cannot be moved.
+        """
+        try:
+            _move(local, Path(remote))
+        except OSError as error:
+            kind = StorageFullError if error.errno in (errno.ENOSPC, errno.EDQUOT) else DeviceError
+            raise kind(f"{remote} cannot be written: {error.strerror}", where=self.device_id) from error
+
+    def workspace(self) -> AbstractContextManager[str]:
+        """A new folder among the temporary ones."""
+        return tempfile.TemporaryDirectory(prefix="harness-work-")
 
     def session(self, settings: DeviceSettings, cpus: tuple[int, ...], say: Say) -> AbstractContextManager[None]:
         """Nothing: the settings of a sweep are for phones."""
@@ -126,3 +152,16 @@ class HostDevice:
     def recover(self, cancel: Event) -> bool:
         """The host is never lost."""
         return True
+
+
+def _move(source: Path, target: Path) -> None:
+    """A rename where that is possible; from another file system a copy that has its name when it is whole."""
+    try:
+        source.replace(target)
+    except OSError as error:
+        if error.errno != errno.EXDEV:
+            raise
+        partial = target.with_name(f"{target.name}.partial")
+        shutil.copyfile(source, partial)
+        partial.replace(target)
+        source.unlink()

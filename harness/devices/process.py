@@ -14,7 +14,7 @@ from pathlib import Path
 from threading import Event
 from typing import IO
 
-from harness.devices.base import ProcessResult
+from harness.devices.base import OnStdout, ProcessResult
 from harness.devices.capture import STDERR_HEAD_BYTES, STDERR_TAIL_BYTES, STDOUT_LIMIT_BYTES, Capture
 
 KEPT_ENVIRONMENT = ("PATH", "HOME", "LD_LIBRARY_PATH", "TMPDIR", "SYSTEMROOT")
@@ -28,12 +28,13 @@ _DRAIN_S = 1.0
 class _Streams:
     """Feeds standard input and empties standard output and error as each is ready, so that no pipe can block."""
 
-    def __init__(self, child: subprocess.Popen[bytes], stdin: bytes) -> None:
+    def __init__(self, child: subprocess.Popen[bytes], stdin: bytes, on_stdout: OnStdout | None = None) -> None:
         assert child.stdin is not None
         assert child.stdout is not None
         assert child.stderr is not None
         self._selector = selectors.DefaultSelector()
         self._pending = memoryview(stdin)
+        self._stdout, self._on_stdout = child.stdout, on_stdout
         self._captures = {
             child.stdout: Capture(STDOUT_LIMIT_BYTES, 0),
             child.stderr: Capture(STDERR_HEAD_BYTES, STDERR_TAIL_BYTES),
@@ -70,6 +71,8 @@ class _Streams:
             return
         if chunk:
             self._captures[stream].add(chunk)
+            if self._on_stdout is not None and stream is self._stdout:
+                self._on_stdout(chunk)
         else:
             self._selector.unregister(stream)
             self._open.discard(stream)
@@ -120,11 +123,12 @@ def run_process(
     timeout_s: float,
     cancel: Event,
     root: Path = Path("/"),
+    on_stdout: OnStdout | None = None,
 ) -> ProcessResult:
     """Run to the end, or kill the whole process group at the deadline or when `cancel` is set.
 
     The child gets a clean environment with `env` added, dies with this process (also by SIGKILL), and is the kernel's
-    first choice when memory runs out.
+    first choice when memory runs out. `on_stdout` is given what it prints as it comes.
     """
     kills_before = oom_kills(root)
     begin = time.monotonic()
@@ -138,7 +142,7 @@ def run_process(
         start_new_session=True,
         env=clean_environment(env),
     ) as child:
-        streams = _Streams(child, stdin)
+        streams = _Streams(child, stdin, on_stdout)
         try:
             outcome = _supervise(child, streams, begin + timeout_s, cancel)
         finally:

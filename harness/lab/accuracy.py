@@ -24,6 +24,7 @@ from harness.domain import (
 from harness.errors import DatasetError, TaskError
 from harness.lab.ledger import Ledger
 from harness.runtimes.base import InputChunk, Runtime
+from harness.units import ms_to_s
 
 if TYPE_CHECKING:
     import numpy as np
@@ -36,6 +37,7 @@ Progress = Callable[[int, int], None]
 """Takes the samples scored so far and their number in all."""
 DIFFERENCE_SEED = 1
 CHANGED_LISTED = 1000
+SLOWER_THAN_TIMED = 3.0  # a phone that throttles, and the reading of inputs
 
 
 class AccuracyPass:
@@ -76,10 +78,16 @@ class AccuracyPass:
         todo = [index for index in range(len(self._plan)) if index not in self._scored]
         result = InvocationResult(Status.DONE)
         if todo:
-            result = runtime.stream(request, self._chunks(todo), self._taker(progress), cancel)
+            result = runtime.stream(self._patient(request), self._chunks(todo), self._taker(progress), cancel)
         if result.status is Status.DONE:
             self._conclude()
         return result
+
+    def _patient(self, request: InvocationRequest) -> InvocationRequest:
+        """The deadline is that of a chunk: it grows with its samples, by the latency that was measured before."""
+        latency_s = ms_to_s(self._ledger.latency_ms(self._case) or 0.0)
+        chunk_s = SLOWER_THAN_TIMED * latency_s * max(map(len, self._plan))
+        return replace(request, measure=replace(request.measure, timeout_s=request.measure.timeout_s + chunk_s))
 
     def _same_data(self, chunks: Sequence[ScoredChunk]) -> Sequence[ScoredChunk]:
         if any(chunk.dataset_id != self._dataset.dataset_id for chunk in chunks):

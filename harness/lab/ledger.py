@@ -174,6 +174,10 @@ class Ledger:
         accuracy = None if reference is None else _accuracy(self._cases[reference.case_id].check)
         return (None if beside is None else _latency_ms(beside)), accuracy
 
+    def latency_ms(self, case: Case) -> float | None:
+        """The typical latency of `case`, when it was timed."""
+        return _latency_ms(self._cases[case.case_id])
+
     def float_reference(self, case: Case) -> Case | None:
         """The scored float32 case that `case` is compared with: of the same model, beside it if there is one.
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import posixpath
 import tempfile
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from threading import Event
 
@@ -31,6 +32,7 @@ from harness.errors import (
     TransientError,
     UsageError,
 )
+from harness.runtimes.base import InputChunk, TakeOutputs
 from harness.runtimes.benchmark_model_command import Command, Paths, build, flavour_of
 from harness.runtimes.benchmark_model_files import (
     Files,
@@ -46,6 +48,7 @@ from harness.runtimes.benchmark_model_result import Ran, interpret, process_fail
 from harness.runtimes.delegate_options import device_problem, find, option_problem
 from harness.runtimes.delegates import Delegate
 from harness.runtimes.litert import model_problem
+from harness.runtimes.stream import callers_errors
 from harness.runtimes.tflite_graph import Graph, read_graph
 
 HELP_TIMEOUT_S = 30.0
@@ -197,6 +200,28 @@ class BenchmarkModel:
 
     def invoke(self, request: InvocationRequest, cancel: Event) -> InvocationResult:
         """Run one process to its end, its deadline, or until `cancel` is set; whatever happens is a result."""
+        return self._attempt(request, lambda job: self._run(job, cancel))
+
+    def stream(
+        self, request: InvocationRequest, chunks: Iterable[InputChunk], take: TakeOutputs, cancel: Event
+    ) -> InvocationResult:
+        """Run a process for each sample of all `chunks`, since the tool takes one; otherwise see `Runtime.stream`.
+
+        A chunk has the deadline of an outputs pass; nothing is computed while `take` has the outputs.
+        """
+
+        def work(job: Job) -> InvocationResult:
+            graph = self._graph(request.model_path)
+            outputs = OutputsPass(self._device, partial(self._process, job, graph, cancel))
+            return outputs.stream(request, job.command, job.plan.tool.flags, graph, chunks, take, cancel)
+
+        with callers_errors():
+            result = self._attempt(request, work)
+        cancelled = result.status is Status.TIMEOUT and cancel.is_set()  # in the middle of a transfer
+        return InvocationResult(Status.INTERRUPTED, error="cancelled") if cancelled else result
+
+    def _attempt(self, request: InvocationRequest, work: Callable[[Job], InvocationResult]) -> InvocationResult:
+        """The result of `work` on a job, or the one that says why there is none."""
         problem = model_problem(request.model_path)
         if problem:
             return InvocationResult(Status.FAILED, error=problem)
@@ -208,7 +233,7 @@ class BenchmarkModel:
             command = build(request, plan.row, self._place(request, plan), plan.tool.flags)
             if isinstance(command, str):
                 return InvocationResult(Status.UNSUPPORTED, error=command)
-            return self._run(Job(request, plan, command, cpus), cancel)
+            return work(Job(request, plan, command, cpus))
         except HarnessError as error:
             status = next((status for kind, status in _STATUS if isinstance(error, kind)), Status.FAILED)
             return InvocationResult(status, error=str(error))
@@ -242,24 +267,24 @@ class BenchmarkModel:
 
     def _run(self, job: Job, cancel: Event) -> InvocationResult:
         request, graph = job.request, self._graph(job.request.model_path)
-
-        def run(argv: tuple[str, ...], timeout_s: float) -> Ran:
-            argv = self._pinned(argv, job.cpus)
-            process = self._device.run(
-                argv,
-                stdin=b"",
-                env=job.command.env,
-                timeout_s=timeout_s,
-                cancel=cancel,
-                watch=Watch(job.cpus, memory=request.purpose is Purpose.MEMORY),
-            )
-            command, tool = Command(argv, job.command.env), job.plan.tool
-            nodes = graph.nodes if graph else None
-            return Ran(process, command, request, job.plan.row, self._facts, job.cpus, tool.sha256, nodes)
-
+        run = partial(self._process, job, graph, cancel)
         if request.purpose is Purpose.OUTPUTS:
             return OutputsPass(self._device, run).run(request, job.command, job.plan.tool.flags, graph)
         return interpret(run(job.command.argv, request.measure.timeout_s))
+
+    def _process(self, job: Job, graph: Graph | None, cancel: Event, argv: tuple[str, ...], timeout_s: float) -> Ran:
+        request, argv = job.request, self._pinned(argv, job.cpus)
+        process = self._device.run(
+            argv,
+            stdin=b"",
+            env=job.command.env,
+            timeout_s=timeout_s,
+            cancel=cancel,
+            watch=Watch(job.cpus, memory=request.purpose is Purpose.MEMORY),
+        )
+        command, tool = Command(argv, job.command.env), job.plan.tool
+        nodes = graph.nodes if graph else None
+        return Ran(process, command, request, job.plan.row, self._facts, job.cpus, tool.sha256, nodes)
 
     def _pinned(self, argv: tuple[str, ...], cpus: tuple[int, ...]) -> tuple[str, ...]:
         """The host pins nothing by itself; a phone does, and verifies it."""

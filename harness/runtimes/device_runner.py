@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from functools import cached_property, partial
 from pathlib import Path
 from threading import Event
 
 from harness.devices.android.changes import PHONE_FOLDER
-from harness.devices.base import Device, ProcessResult, Watch
+from harness.devices.base import Device, OnStdout, ProcessResult, Watch
 from harness.domain import (
     Backend,
     Case,
@@ -30,13 +30,14 @@ from harness.errors import (
     TransientError,
     UsageError,
 )
+from harness.runtimes.base import InputChunk, TakeOutputs
 from harness.runtimes.benchmark_model_files import file_sha256
 from harness.runtimes.device_runner_outputs import CHUNK_BYTES, Chunk, OutputFile, open_inputs, raw_chunks
 from harness.runtimes.device_runner_plugin import Plugin, delegate_flag, filled, plugin_for
 from harness.runtimes.device_runner_result import (
     Files,
     hello_argv,
-    output_shape,
+    outputs_packing,
     read_result,
     runner_argv,
 )
@@ -44,6 +45,7 @@ from harness.runtimes.elf import machine_of, runs_on
 from harness.runtimes.litert import model_problem
 from harness.runtimes.litert_protocol import Hello, last_lines, parse_hello, parse_lines
 from harness.runtimes.runner_build import LIBRARIES, PROGRAM, runner_for, target_for
+from harness.runtimes.stream import WHOLE_PASS_S, Pass, callers_errors
 
 HELLO_TIMEOUT_S = 60.0
 
@@ -58,6 +60,16 @@ class Local:
 
     runner: Path
     library: Path
+
+
+@dataclass(frozen=True)
+class _Job:
+    """One invocation, ready to run: what every purpose has in common."""
+
+    request: InvocationRequest
+    cpus: tuple[int, ...]
+    files: Files
+    plugin: Plugin
 
 
 class DeviceRunner:
@@ -167,11 +179,23 @@ class DeviceRunner:
 
     def invoke(self, request: InvocationRequest, cancel: Event) -> InvocationResult:
         """Run one process to its end, its deadline, or until `cancel` is set; whatever happens is a result."""
+        if request.purpose is Purpose.PROFILE and not isinstance(self._local, str):
+            return InvocationResult(Status.DONE, evidence=Evidence(notes=(_NO_PROFILE,)))
+        work = self._outputs if request.purpose is Purpose.OUTPUTS else self._one
+        return self._attempt(request, lambda job: work(job, cancel))
+
+    def stream(
+        self, request: InvocationRequest, chunks: Iterable[InputChunk], take: TakeOutputs, cancel: Event
+    ) -> InvocationResult:
+        """Run one process over all `chunks`; see `Runtime.stream`."""
+        with callers_errors():
+            return self._attempt(request, lambda job: self._stream(job, chunks, take, cancel))
+
+    def _attempt(self, request: InvocationRequest, work: Callable[[_Job], InvocationResult]) -> InvocationResult:
+        """The result of `work` on a job, or the one that says why there is none."""
         local = self._local
         if isinstance(local, str):
             return InvocationResult(Status.UNSUPPORTED, error=local)
-        if request.purpose is Purpose.PROFILE:
-            return InvocationResult(Status.DONE, evidence=Evidence(notes=(_NO_PROFILE,)))
         problem = model_problem(request.model_path)
         if problem:
             return InvocationResult(Status.FAILED, error=problem)
@@ -179,7 +203,8 @@ class DeviceRunner:
         if isinstance(plugin, str):
             return InvocationResult(Status.UNSUPPORTED, error=plugin)
         try:
-            return self._invoke(request, local, plugin, cancel)
+            cpus = self._device.choose_cpus(request.backend.cores, request.backend.threads)
+            return work(_Job(request, cpus, self._push(local, request.model_path, plugin), plugin))
         except DeviceOfflineError as error:
             return InvocationResult(Status.OFFLINE, error=error.what)
         except InvocationTimeoutError as error:
@@ -189,30 +214,36 @@ class DeviceRunner:
         except (HarnessError, OSError) as error:
             return InvocationResult(Status.FAILED, error=str(error))
 
-    def _invoke(self, request: InvocationRequest, local: Local, plugin: Plugin, cancel: Event) -> InvocationResult:
-        cpus = self._device.choose_cpus(request.backend.cores, request.backend.threads)
-        files = self._push(local, request.model_path, plugin)
-        if request.purpose is Purpose.OUTPUTS:
-            return self._outputs(request, cpus, files, plugin, cancel)
-        return self._one(request, cpus, files, plugin, cancel)[1]
+    def _one(self, job: _Job, cancel: Event) -> InvocationResult:
+        return self._read(job, self._process(job, job.request.measure.timeout_s, cancel))
 
-    def _one(
-        self, request: InvocationRequest, cpus: tuple[int, ...], files: Files, plugin: Plugin, cancel: Event
-    ) -> tuple[ProcessResult, InvocationResult]:
+    def _process(self, job: _Job, timeout_s: float, cancel: Event, on_stdout: OnStdout | None = None) -> ProcessResult:
+        request, files, plugin = job.request, job.files, job.plugin
         values = {"folder": str(Path(files.delegate).parent), "library": files.delegate}
         options = tuple((key, filled(value, values)) for key, value in plugin.options)
-        process = self._device.run(
-            runner_argv(request, cpus, files, options),
+        return self._device.run(
+            runner_argv(request, job.cpus, files, options),
             stdin=b"",
             env=_env(files, {name: filled(value, values) for name, value in plugin.environment}),
-            timeout_s=request.measure.timeout_s,
+            timeout_s=timeout_s,
             cancel=cancel,
-            watch=Watch(cpus, memory=request.purpose is Purpose.MEMORY),
+            watch=Watch(job.cpus, memory=request.purpose is Purpose.MEMORY),
+            on_stdout=on_stdout,
         )
-        result = read_result(process, request, cpus)
+
+    def _read(self, job: _Job, process: ProcessResult) -> InvocationResult:
+        result = read_result(process, job.request, job.cpus)
         if result.runtime_version:
             result = replace(result, runtime_version=f"{result.runtime_version}, {self._library_label}")
-        return process, result
+        return result
+
+    def _stream(self, job: _Job, chunks: Iterable[InputChunk], take: TakeOutputs, cancel: Event) -> InvocationResult:
+        def start(folder: str, stop: Event, on_stdout: OnStdout) -> ProcessResult:
+            there = replace(job, files=replace(job.files, stream=folder))
+            return self._process(there, WHOLE_PASS_S, stop, on_stdout)
+
+        way = Pass(self._device, start, job.request.measure.timeout_s, self._scratch)
+        return self._read(job, way.run(chunks, take, cancel))
 
     @cached_property
     def _library_label(self) -> str:
@@ -233,20 +264,19 @@ class DeviceRunner:
 
     # ---- outputs -----------------------------------------------------------------------------------------------------
 
-    def _outputs(
-        self, request: InvocationRequest, cpus: tuple[int, ...], files: Files, plugin: Plugin, cancel: Event
-    ) -> InvocationResult:
-        inputs = open_inputs(request.inputs_path or "")
-        target = OutputFile(Path(request.outputs_path or ""), len(inputs))
+    def _outputs(self, job: _Job, cancel: Event) -> InvocationResult:
+        inputs = open_inputs(job.request.inputs_path or "")
+        target = OutputFile(Path(job.request.outputs_path or ""), len(inputs))
         try:
             with tempfile.TemporaryDirectory(prefix="harness-outputs-", dir=self._scratch) as scratch:
                 for chunk in raw_chunks(inputs, Path(scratch), CHUNK_BYTES):
-                    with_inputs = self._put_chunk(files, chunk)
-                    process, result = self._one(request, cpus, with_inputs, plugin, cancel)
+                    with_inputs = replace(job, files=self._put_chunk(job.files, chunk))
+                    process = self._process(with_inputs, job.request.measure.timeout_s, cancel)
+                    result = self._read(with_inputs, process)
                     if result.status is not Status.DONE:
                         target.discard()
                         return result
-                    self._collect(process, chunk, inputs.shape[1:], with_inputs, Path(scratch), target)
+                    self._collect(process, chunk, inputs.shape[1:], with_inputs.files, Path(scratch), target)
             target.close()
         except BaseException:  # whatever ends it, no half a file stays
             target.discard()
@@ -268,14 +298,14 @@ class DeviceRunner:
         scratch: Path,
         target: OutputFile,
     ) -> None:
-        wanted, shape, samples = output_shape(process)
-        if wanted[1:] != sample_shape:
-            raise ParseError(f"the model wants inputs of shape {wanted[1:]}, the inputs have {sample_shape}")
+        packing, samples = outputs_packing(process)
+        if packing.input_shape != sample_shape:
+            raise ParseError(f"the model wants inputs of shape {packing.input_shape}, the inputs have {sample_shape}")
         if samples != chunk.end - chunk.begin:
             raise ParseError(f"the runner read {samples} samples of {chunk.end - chunk.begin}", where="runner output")
         local = scratch / "outputs.raw"
         self._device.fetch(files.outputs, local)
-        target.add(local, shape, samples)
+        target.add(local, (samples, *packing.output_shape), samples)
         local.unlink()
 
 

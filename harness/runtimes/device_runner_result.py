@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 import re
 from collections.abc import Mapping
@@ -18,6 +17,8 @@ from harness.runtimes.delegate_log import read_delegates
 from harness.runtimes.device_runner_plugin import delegate_flag
 from harness.runtimes.litert_protocol import delegate_name, interpret, last_lines, parse_lines
 from harness.runtimes.log_lines import read_log
+from harness.runtimes.packing import Packing, read_packing
+from harness.runtimes.stream import IDLE_S
 from harness.units import kib_to_mib, ns_to_s
 
 _NOT_STARTED = {
@@ -32,7 +33,7 @@ _TIME_TOLERANCE = 1.05
 
 @dataclass(frozen=True)
 class Files:
-    """Paths on the device. `inputs` and `outputs` are raw little-endian float32."""
+    """Paths on the device. `inputs` and `outputs` are raw little-endian float32, `stream` a folder of such files."""
 
     runner: str
     library: str
@@ -40,6 +41,7 @@ class Files:
     delegate: str = ""
     inputs: str = ""
     outputs: str = ""
+    stream: str = ""
 
 
 def hello_argv(files: Files) -> tuple[str, ...]:
@@ -73,6 +75,8 @@ def runner_argv(
         }
     if request.purpose is Purpose.OUTPUTS:
         flags |= {"inputs": files.inputs, "outputs": files.outputs}
+    if request.purpose is Purpose.ACCURACY:
+        flags |= {"stream": files.stream, "idle-s": f"{IDLE_S:g}"}
     given = [f"--{name}={value}" for name, value in flags.items() if value]
     return (files.runner, *given, *(f"--delegate-option={key}:{value}" for key, value in options))
 
@@ -216,27 +220,14 @@ def _coverage(told: Coverage | None, backend: Backend, log: str) -> Coverage | N
     return Coverage(use.label or use.name, use.delegated_nodes, use.total_nodes, use.partitions)
 
 
-def output_shape(process: ProcessResult) -> tuple[tuple[int, ...], tuple[int, ...], int]:
-    """(input shape, output shape, samples) of an OUTPUTS pass.
+def outputs_packing(process: ProcessResult) -> tuple[Packing, int]:
+    """How the samples of an OUTPUTS pass travelled, and how many they were.
 
     Raises:
         ParseError: the result line does not say so.
     """
     line: Mapping[str, object] = parse_lines(process.stdout)[-1]
-    try:
-        shapes = [_only_shape(line["inputs"]), _only_shape(line["outputs"])]
-        samples = line["output_samples"]
-        if not isinstance(samples, int) or isinstance(samples, bool) or samples < 1:
-            raise ValueError(f"{samples!r} samples")
-    except (KeyError, TypeError, ValueError, IndexError) as error:
-        raise ParseError(f"the result does not describe its outputs: {error}", where="runner output") from error
-    return shapes[0], shapes[1], samples
-
-
-def _only_shape(tensors: object) -> tuple[int, ...]:
-    if not isinstance(tensors, list) or len(tensors) != 1:
-        raise ValueError("there is not exactly one tensor")
-    shape = tensors[0]["shape"]
-    if not isinstance(shape, list) or not shape or not all(type(size) is int and 0 < size < 2**31 for size in shape):
-        raise ValueError(f"the shape is {json.dumps(shape)[:80]}")
-    return tuple(shape)
+    samples = line.get("output_samples")
+    if not isinstance(samples, int) or isinstance(samples, bool) or samples < 1:
+        raise ParseError(f"the result does not describe its outputs: {samples!r} samples", where="runner output")
+    return read_packing(line), samples

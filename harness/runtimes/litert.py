@@ -6,17 +6,20 @@ import os
 import shutil
 import sys
 import tempfile
-from contextlib import ExitStack
-from functools import cached_property
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cached_property, partial
 from pathlib import Path
 from threading import Event
 
 from harness.assets import folder
-from harness.devices.base import Device
+from harness.devices.base import Device, OnStdout, ProcessResult
 from harness.devices.host import HostDevice
 from harness.devices.vulkan import Vulkan
 from harness.domain import Backend, Case, InvocationRequest, InvocationResult, RuntimeRef, Status
-from harness.errors import ParseError, UsageError
+from harness.errors import HarnessError, ParseError, UsageError
+from harness.runtimes.base import InputChunk, TakeOutputs
 from harness.runtimes.litert_protocol import (
     INSTALL,
     Hello,
@@ -28,10 +31,27 @@ from harness.runtimes.litert_protocol import (
     parse_lines,
     request_bytes,
 )
+from harness.runtimes.stream import IDLE_S, WHOLE_PASS_S, Pass, callers_errors
 
 HELLO_TIMEOUT_S = 60.0
 _BACKENDS = ("cpu", "gpu")
 _GPU_OPTIONS = {"precision": ("float32", "default")}
+
+
+@dataclass(frozen=True)
+class _Prepared:
+    """One invocation, ready to run."""
+
+    request: InvocationRequest
+    cpus: tuple[int, ...]
+    vulkan: Vulkan | None
+    env: dict[str, str]
+
+    def request_bytes(self, stream: str = "") -> bytes:
+        name, loader = (self.vulkan.name, self.vulkan.loader) if self.vulkan else ("", None)
+        return request_bytes(
+            self.request, self.cpus, accelerator=name, vulkan_loader=loader, stream=stream, idle_s=IDLE_S
+        )
 
 
 class LiteRt:
@@ -130,38 +150,66 @@ class LiteRt:
 
     def invoke(self, request: InvocationRequest, cancel: Event) -> InvocationResult:
         """Run one process to its end, its deadline, or until `cancel` is set; whatever happens is a result."""
+        cpus = self._cpus_for(request)
+        if isinstance(cpus, InvocationResult):
+            return cpus
+        with self._prepared(request, cpus) as prepared:
+            process = self._device.run(
+                self._argv,
+                stdin=prepared.request_bytes(),
+                env=prepared.env,
+                timeout_s=request.measure.timeout_s,
+                cancel=cancel,
+            )
+        return interpret(process, request)
+
+    def stream(
+        self, request: InvocationRequest, chunks: Iterable[InputChunk], take: TakeOutputs, cancel: Event
+    ) -> InvocationResult:
+        """Run one process over all `chunks`; see `Runtime.stream`."""
+        cpus = self._cpus_for(request)
+        if isinstance(cpus, InvocationResult):
+            return cpus
+        with callers_errors(), self._prepared(request, cpus) as prepared:
+            way = Pass(self._device, partial(self._run_stream, prepared), request.measure.timeout_s)
+            try:
+                return interpret(way.run(chunks, take, cancel), request)
+            except (HarnessError, OSError) as error:
+                return InvocationResult(Status.FAILED, error=str(error))
+
+    def _run_stream(self, prepared: _Prepared, folder: str, stop: Event, on_stdout: OnStdout) -> ProcessResult:
+        return self._device.run(
+            self._argv,
+            stdin=prepared.request_bytes(folder),
+            env=prepared.env,
+            timeout_s=WHOLE_PASS_S,
+            cancel=stop,
+            on_stdout=on_stdout,
+        )
+
+    def _cpus_for(self, request: InvocationRequest) -> tuple[int, ...] | InvocationResult:
+        """The cores to run on, or the result that says why nothing can be run."""
         if self.python is None:
             return InvocationResult(Status.UNSUPPORTED, error=str(self.hello))
         problem = model_problem(request.model_path)
         if problem:
             return InvocationResult(Status.FAILED, error=problem)
         try:
-            cpus = self._device.choose_cpus(request.backend.cores, request.backend.threads)
+            return self._device.choose_cpus(request.backend.cores, request.backend.threads)
         except UsageError as error:
             return InvocationResult(Status.UNSUPPORTED, error=str(error))
-        return self._run(request, cpus, cancel)
 
-    def _run(self, request: InvocationRequest, cpus: tuple[int, ...], cancel: Event) -> InvocationResult:
+    @contextmanager
+    def _prepared(self, request: InvocationRequest, cpus: tuple[int, ...]) -> Iterator[_Prepared]:
+        """What every purpose runs with, so that all of them measure the same thing."""
         vulkan = self._vulkan if request.backend.kind == "gpu" else None
         env = self._env(request.backend.threads)
-        with ExitStack() as stack:
-            if vulkan is not None:
-                # Mode 0700, as the Vulkan loader and its drivers demand.
-                env["XDG_RUNTIME_DIR"] = stack.enter_context(tempfile.TemporaryDirectory(prefix="harness-xdg-"))
-                env.update(vulkan.env)
-            process = self._device.run(
-                self._argv,
-                stdin=request_bytes(
-                    request,
-                    cpus,
-                    accelerator=vulkan.name if vulkan else "",
-                    vulkan_loader=vulkan.loader if vulkan else None,
-                ),
-                env=env,
-                timeout_s=request.measure.timeout_s,
-                cancel=cancel,
-            )
-        return interpret(process, request)
+        if vulkan is None:
+            yield _Prepared(request, cpus, None, env)
+            return
+        # Mode 0700, as the Vulkan loader and its drivers demand.
+        with tempfile.TemporaryDirectory(prefix="harness-xdg-") as folder_of_sockets:
+            yield _Prepared(request, cpus, vulkan, {**env, "XDG_RUNTIME_DIR": folder_of_sockets, **vulkan.env})
 
 
 def model_problem(path: str) -> str | None:

@@ -15,7 +15,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from harness.devices.base import ProcessResult
-from harness.domain import Backend, Coverage, Evidence, InvocationRequest, InvocationResult, OperatorTime, Status
+from harness.domain import (
+    Backend,
+    Coverage,
+    Evidence,
+    InvocationRequest,
+    InvocationResult,
+    OperatorTime,
+    Purpose,
+    Status,
+)
 from harness.errors import ParseError
 from harness.units import kib_to_mib, ns_to_us
 
@@ -63,9 +72,18 @@ def delegate_name(backend: Backend) -> str:
 
 
 def request_bytes(
-    request: InvocationRequest, cpus: tuple[int, ...], *, accelerator: str = "", vulkan_loader: str | None = None
+    request: InvocationRequest,
+    cpus: tuple[int, ...],
+    *,
+    accelerator: str = "",
+    vulkan_loader: str | None = None,
+    stream: str = "",
+    idle_s: float = 0.0,
 ) -> bytes:
-    """The JSON request for one invocation pinned to `cpus`."""
+    """The JSON request for one invocation pinned to `cpus`.
+
+    With ACCURACY, `stream` is the folder for inputs and outputs, and `idle_s` how long to wait there for inputs.
+    """
     measure = request.measure
     return _encode(
         {
@@ -81,6 +99,7 @@ def request_bytes(
             "outputs": request.outputs_path,
             "accelerator": accelerator,
             "vulkan_loader": vulkan_loader,
+            **({"stream": stream, "idle_s": idle_s} if stream else {}),
             "measure": {
                 "min_s": measure.min_s,
                 "max_s": measure.max_s,
@@ -187,7 +206,8 @@ def _process_failure(process: ProcessResult, request: InvocationRequest, log: st
     if process.cancelled:
         return Status.INTERRUPTED, "cancelled"
     if process.timed_out:
-        limit = f"no result after {request.measure.timeout_s:g} s; the process was killed"
+        what = "finished chunk for" if request.purpose is Purpose.ACCURACY else "result after"
+        limit = f"no {what} {request.measure.timeout_s:g} s; the process was killed"
         return Status.TIMEOUT, _with_stderr(limit, log)
     if process.oom:
         return Status.OOM, "the kernel killed the process for lack of memory"

@@ -140,6 +140,20 @@ def test_cancel_ends_it_soon() -> None:
     assert result.wall_s < 5
 
 
+def test_what_is_printed_is_given_away_as_it_comes() -> None:
+    pieces: list[bytes] = []
+    told = threading.Event()
+
+    def on_stdout(piece: bytes) -> None:
+        pieces.append(piece)
+        told.set()
+
+    log = "import sys, time; print('log', file=sys.stderr, flush=True)"
+    argv = (sys.executable, "-c", f"{log}; time.sleep(0.2); print('first', flush=True); time.sleep(600)")
+    result = run_process(argv, stdin=b"", env={}, timeout_s=20, cancel=told, on_stdout=on_stdout)
+    assert (result.cancelled, result.stdout, b"".join(pieces)) == (True, b"first\n", b"first\n")
+
+
 def test_a_crash_keeps_its_signal() -> None:
     result = run("import os, signal; os.kill(os.getpid(), signal.SIGSEGV)")
     assert result.returncode == -signal.SIGSEGV

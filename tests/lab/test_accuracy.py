@@ -46,6 +46,7 @@ class Answering:
     nan: bool = False
     status: Status = Status.OFFLINE
     chunks: list[int] = field(default_factory=list)
+    timeout_s: float = 0.0
 
     def unsupported_reason(self, case: Case) -> str | None:
         return None
@@ -56,6 +57,7 @@ class Answering:
     def stream(
         self, request: InvocationRequest, chunks: Iterable[InputChunk], take: TakeOutputs, cancel: Event
     ) -> InvocationResult:
+        self.timeout_s = request.measure.timeout_s
         for done, chunk in enumerate(chunks):
             if done == self.stop_after:
                 return InvocationResult(self.status, error="gone")
@@ -139,6 +141,16 @@ def test_a_pass_that_was_cut_off_before_its_check_needs_no_device(bench: Bench) 
     again = Answering()
     assert bench.score(again).status is Status.DONE
     assert again.chunks == []
+
+
+def test_the_deadline_of_a_chunk_grows_with_the_latency(bench: Bench) -> None:
+    quick, slow = Answering(), Answering()
+    bench.score(quick)
+    timed = build.record(CASES[1])
+    bench.ledger[CASES[1].case_id].records.append(timed)
+    bench.score(slow, CASES[1])
+    assert quick.timeout_s == REQUEST.measure.timeout_s
+    assert slow.timeout_s == pytest.approx(quick.timeout_s + 3 * 0.012 * CHUNK_SAMPLES, abs=0.01)
 
 
 def test_fewer_samples_are_the_first_ones(bench: Bench) -> None:

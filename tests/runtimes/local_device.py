@@ -6,13 +6,13 @@ import hashlib
 import os
 import re
 import shutil
-from collections.abc import Collection, Mapping
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Collection, Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from threading import Event
 
-from harness.devices.base import Observed, ProcessResult, Say, Watch
+from harness.devices.base import TRANSFER_TIMEOUT_S, Observed, OnStdout, ProcessResult, Say, Watch
 from harness.devices.process import run_process
 from harness.domain import DeviceFacts, DeviceSettings, Evidence
 from harness.errors import DeviceError, DeviceOfflineError, UsageError
@@ -49,6 +49,7 @@ class LocalDevice:
     lost: bool = False
     observed: Observed | None = None
     sent: list[str] = field(default_factory=list)
+    placed: list[str] = field(default_factory=list)
     ran: list[tuple[str, ...]] = field(default_factory=list)
     environments: list[dict[str, str]] = field(default_factory=list)
     watched: list[Watch | None] = field(default_factory=list)
@@ -74,13 +75,14 @@ class LocalDevice:
         timeout_s: float,
         cancel: Event,
         watch: Watch | None = None,
+        on_stdout: OnStdout | None = None,
     ) -> ProcessResult:
         self.ran.append(argv)
         self.environments.append(dict(env))
         self.watched.append(watch)
         if self.lost:
             return ProcessResult(-1, b"", b"", 0.0, offline=True)
-        done = run_process(argv, stdin=stdin, env=env, timeout_s=timeout_s, cancel=cancel)
+        done = run_process(argv, stdin=stdin, env=env, timeout_s=timeout_s, cancel=cancel, on_stdout=on_stdout)
         return replace(done, observed=self.observed) if watch is not None and self.observed is not None else done
 
     def put(self, local: Path, *, sha256: str = "", name: str = "", executable: bool = False) -> str:
@@ -103,11 +105,30 @@ class LocalDevice:
             shutil.copyfile(path, folder / name)
         return str(folder)
 
-    def fetch(self, remote: str, local: Path) -> None:
+    def fetch(
+        self, remote: str, local: Path, *, timeout_s: float = TRANSFER_TIMEOUT_S, cancel: Event | None = None
+    ) -> None:
         self._require_there()
         if not os.path.exists(remote):  # noqa: PTH110
             raise DeviceError(f"there is no {remote}")
         shutil.move(remote, local)
+
+    def place(
+        self, local: Path, remote: str, *, timeout_s: float = TRANSFER_TIMEOUT_S, cancel: Event | None = None
+    ) -> None:
+        self._require_there()
+        self.placed.append(Path(remote).name)
+        shutil.move(local, remote)
+
+    @contextmanager
+    def workspace(self) -> Iterator[str]:
+        self._require_there()
+        folder = self.root / "work"
+        folder.mkdir()
+        try:
+            yield str(folder)
+        finally:
+            shutil.rmtree(folder)
 
     def _require_there(self) -> None:
         if self.lost:

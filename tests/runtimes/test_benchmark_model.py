@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
 from threading import Event, Timer
@@ -24,7 +25,9 @@ from harness.domain import (
     Status,
     Target,
 )
+from harness.errors import DeviceError
 from harness.runtimes import benchmark_model_outputs_pass
+from harness.runtimes.base import InputChunk, TakeOutputs
 from harness.runtimes.benchmark_model import BenchmarkModel
 from tests.runtimes.local_device import PHONE, LocalDevice, fake_tool
 
@@ -374,6 +377,67 @@ def test_a_tool_without_input_files_has_no_outputs_pass(tmp_path: Path) -> None:
     assert result.status is Status.UNSUPPORTED
     assert "--input_layer_value_files" in result.error
     assert outputs(bench, tmp_path, np.zeros((1, 8, 8, 1), np.float32), "two_inputs").status is Status.UNSUPPORTED
+
+
+def streamed(
+    bench: Bench, chunks: Iterable[InputChunk], take: TakeOutputs, model: str = "float32", cancel: Event | None = None
+) -> InvocationResult:
+    request = bench.request(Backend(), Purpose.ACCURACY, model, MEASURE)
+    return bench.runtime.stream(request, chunks, take, cancel or Event())
+
+
+def test_a_stream_goes_chunk_by_chunk_and_its_inputs_are_not_kept_there(tmp_path: Path) -> None:
+    inputs = np.arange(5 * 64, dtype=np.float32).reshape(5, 8, 8, 1)
+    bench, taken = Bench(tmp_path, output_bytes="12"), []
+    chunks = [InputChunk(4, inputs[:3]), InputChunk(5, inputs[3:])]
+    result = streamed(bench, chunks, lambda index, outputs: taken.append((index, outputs)))
+    assert result.status is Status.DONE, result.error
+    assert [index for index, _ in taken] == [4, 5]
+    made = np.concatenate([outputs[0] for _, outputs in taken])
+    np.testing.assert_array_equal(made, inputs.reshape(5, 64)[:, :3])
+    assert result.coverage is not None
+    assert result.coverage.kind == "full"
+    assert sorted(bench.device.sent) == ["benchmark_model", "benchmark_outputs.sh", "model.tflite"]
+    assert bench.device.placed == ["inputs.bin", "inputs.bin"]
+    assert not (bench.device.root / "work").exists()
+
+
+def test_a_stream_says_in_which_chunk_it_failed_and_keeps_what_was_taken(tmp_path: Path) -> None:
+    inputs = np.zeros((4, 8, 8, 1), np.float32)
+    inputs[3, 0] = 1.0  # stored as 127
+    bench, taken = Bench(tmp_path, fails_at="127"), []
+    chunks = [InputChunk(0, inputs[:2]), InputChunk(1, inputs[2:])]
+    result = streamed(bench, chunks, lambda index, outputs: taken.append(index), "int8")
+    assert (result.status, taken) == (Status.FAILED, [0])
+    assert result.error.startswith("chunk 1: input 1: ")
+
+
+def test_a_stream_refuses_what_the_tool_cannot_do(tmp_path: Path) -> None:
+    chunk = [InputChunk(0, np.zeros((1, 8), np.float32))]
+    several = streamed(Bench(tmp_path), chunk, lambda *_: None, "two_inputs")
+    assert several.status is Status.UNSUPPORTED
+    assert "one input and one output, the model has 2 and 1" in several.error
+    shape = streamed(Bench(tmp_path), chunk, lambda *_: None)
+    assert (shape.status, "the model wants float32 of shape (n, 8, 8, 1)" in shape.error) == (Status.FAILED, True)
+
+
+def test_a_stream_raises_what_its_caller_raised_and_ends_at_a_cancel(tmp_path: Path) -> None:
+    chunks = [InputChunk(index, np.zeros((1, 8, 8, 1), np.float32)) for index in range(3)]
+    cancel = Event()
+
+    def full(index: int, outputs: object) -> None:
+        raise DeviceError("scored wrongly")
+
+    with pytest.raises(DeviceError, match="scored wrongly"):
+        streamed(Bench(tmp_path, output_bytes="12"), chunks, full)
+    taken: list[int] = []
+
+    def last(index: int, outputs: object) -> None:
+        taken.append(index)
+        cancel.set()
+
+    result = streamed(Bench(tmp_path, output_bytes="12"), chunks, last, cancel=cancel)
+    assert (result.status, taken) == (Status.INTERRUPTED, [0])
 
 
 # ---- delegates -------------------------------------------------------------------------------------------------------

@@ -284,12 +284,59 @@ def test_models_that_cannot_be_measured_are_told(name: str, kind: str, words: st
     assert (found, words in message) == (kind, True), message
 
 
-def test_two_inputs_are_timed_but_have_no_outputs_pass(tmp_path: Path) -> None:
+def test_two_inputs_are_timed_and_their_samples_are_cut(tmp_path: Path) -> None:
     assert unpack_ns(result("--purpose=timing", model("two_inputs"), *QUICK)["samples"]).size
-    samples().tofile(tmp_path / "in.raw")
+    inputs = samples(3, (8,))
+    inputs.tofile(tmp_path / "in.raw")
     flags = (f"--inputs={tmp_path / 'in.raw'}", f"--outputs={tmp_path / 'out.raw'}")
-    kind, message = error("--purpose=outputs", model("two_inputs"), *flags)
-    assert (kind, "one input and one output" in message) == ("unsupported", True)
+    assert result("--purpose=outputs", model("two_inputs"), *flags)["output_samples"] == 3
+    outputs = np.fromfile(tmp_path / "out.raw", np.float32).reshape(3, 4)
+    np.testing.assert_allclose(outputs, inputs[:, :4] + 2 * inputs[:, 4:], rtol=1e-6)
+    raw = ("--raw-inputs", "--raw-outputs")
+    result("--purpose=outputs", model("two_inputs"), *flags, *raw)
+    np.testing.assert_array_equal(np.fromfile(tmp_path / "out.raw", np.float32).reshape(3, 4), outputs)
+
+
+def test_raw_samples_of_several_types_are_cut_by_their_own_sizes(tmp_path: Path) -> None:
+    kinds = [("ids", "<i4", 4), ("mask", "?", 4), ("long", "<i8", 2), ("values", "<f4", 6)]
+    inputs = np.zeros(3, dtype=[(name, kind, (count,)) for name, kind, count in kinds])
+    inputs["ids"], inputs["mask"], inputs["long"] = 2**30 + 1, [[1, 0, 1, 0]] * 3, [[7, -7]] * 3
+    inputs.tofile(tmp_path / "in.raw")
+    flags = (f"--inputs={tmp_path / 'in.raw'}", f"--outputs={tmp_path / 'out.raw'}", "--raw-inputs", "--raw-outputs")
+    result("--purpose=outputs", model("many_tensors"), *flags)
+    outputs = np.fromfile(tmp_path / "out.raw", dtype=[("total", "<f4", (2,)), ("kept", "<i4", (4,))])
+    assert outputs["total"].tolist() == [[7, -7]] * 3
+    assert outputs["kept"].tolist() == [[2**30 + 1, -(2**30) - 1] * 2] * 3
+
+
+def test_a_stream_that_nobody_feeds_gives_up(tmp_path: Path) -> None:
+    kind, message = error("--purpose=accuracy", model("float32"), f"--stream={tmp_path}", "--idle-s=0.2")
+    assert (kind, message) == ("request", "no inputs came for 0.2 s")
+    kind, message = error("--purpose=accuracy", model("float32"), f"--stream={tmp_path / 'gone'}")
+    assert (kind, "gone cannot be read: No such file" in message) == ("request", True)
+
+
+def test_a_streams_files_appear_whole_and_its_inputs_go(tmp_path: Path) -> None:
+    inputs = samples()
+    inputs[:3].tofile(tmp_path / "inputs-000000.raw")
+    inputs[3:].tofile(tmp_path / "inputs-000001.raw")
+    (tmp_path / "end").touch()
+    done = run("--purpose=accuracy", model("float32"), f"--stream={tmp_path}")
+    said = [(line["type"], line.get("number"), line.get("samples")) for line in lines(done)[2:-1]]
+    assert said == [("chunk", 0, 3), ("chunk", 1, 4)]
+    assert [line["type"] for line in lines(done)[:2]] == ["hello", "ready"]
+    assert lines(done)[-1]["output_samples"] == COUNT
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["end", "outputs-000000.raw", "outputs-000001.raw"]
+    parts = [np.fromfile(tmp_path / f"outputs-{number:06d}.raw", np.float32) for number in (0, 1)]
+    wanted = expected("float32", inputs, builtin=False)
+    np.testing.assert_allclose(np.concatenate(parts).reshape(-1, 3), wanted, rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize("size", [0, 3])
+def test_a_chunk_of_no_whole_samples_is_an_error(tmp_path: Path, size: int) -> None:
+    (tmp_path / "inputs-000000.raw").write_bytes(bytes(size))
+    kind, message = error("--purpose=accuracy", model("float32"), f"--stream={tmp_path}")
+    assert (kind, f"have {size} bytes; the model wants a positive multiple of 256" in message) == ("request", True)
 
 
 def test_libraries_that_are_none_are_told(tmp_path: Path) -> None:
@@ -312,7 +359,7 @@ def test_a_core_that_is_not_there_is_unsupported() -> None:
     ("flags", "words"),
     [
         ((), "--purpose is missing"),
-        (("--purpose=fly",), "it is one of hello, timing, memory, outputs"),
+        (("--purpose=fly",), "it is one of hello, timing, memory, outputs, accuracy"),
         (("--purpose=hello", "--wings=2"), "there is no flag --wings"),
         (("--purpose=hello", "wings"), "wings is not a flag"),
         (("--purpose=hello", "--purpose=hello"), "given twice"),
@@ -328,6 +375,8 @@ def test_a_core_that_is_not_there_is_unsupported() -> None:
         (("--purpose=timing", "--model=m", "--delegate=external"), "--delegate-library"),
         (("--purpose=timing", "--model=m", "--min-s=3", "--max-s=2"), "less than --min-s"),
         (("--purpose=outputs", "--model=m"), "--inputs and --outputs"),
+        (("--purpose=accuracy", "--model=m"), "--stream=FOLDER"),
+        (("--purpose=hello", "--idle-s=soon"), "seconds"),
         (("--purpose=outputs", "--model=m", "--inputs=i", "--outputs=-"), "--report-fd"),
     ],
 )

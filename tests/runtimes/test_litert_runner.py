@@ -18,6 +18,7 @@ from harness.assets import folder
 SCRIPTS = folder("device_scripts")
 sys.path.insert(0, str(SCRIPTS))
 import litert_models  # noqa: E402
+import litert_outputs  # noqa: E402
 import litert_profiler  # noqa: E402
 import litert_runner as runner  # noqa: E402
 
@@ -92,6 +93,15 @@ def test_a_scale_of_zero_is_never_divided_by() -> None:
     assert np.array_equal(tensor(np.float32).quantize(values), values)
     assert tensor(np.int32).quantize(values).tolist() == [[0, -2, 2, 3]]
     assert tensor(np.int32).dequantize(np.array([[7]], np.int32)).tolist() == [[7.0]]
+
+
+def test_whole_numbers_are_rounded_and_clipped_to_their_type() -> None:
+    values = np.array([[2.5, 3.5, -1e30, 1e30]], np.float32)
+    assert tensor(np.int32).quantize(values).tolist() == [[2, 4, -(2**31), 2**31 - 1]]
+    assert tensor(np.int64).quantize(values).tolist() == [[2, 4, -(2**63), 2**63 - 1]]
+    assert tensor(np.uint8).quantize(values).tolist() == [[2, 4, 0, 255]]
+    assert tensor(np.bool_).quantize(np.array([[0.0, 0.4, 0.6, -1.0]], np.float32)).tolist() == [[0, 0, 1, 1]]
+    assert tensor(np.bool_).dequantize(np.array([True, False])).tolist() == [1.0, 0.0]
 
 
 @given(
@@ -292,3 +302,72 @@ def test_a_crash_of_the_profiler_is_contained(monkeypatch: pytest.MonkeyPatch) -
     monkeypatch.setattr(litert_profiler, "profile", lambda *_: os.kill(os.getpid(), signal.SIGKILL))
     with pytest.raises(litert_profiler.ProfilerError, match="SIGKILL"):
         litert_profiler.profile_in_child("", "", "", [], "xnnpack", 1)
+
+
+# ---- samples of several tensors, and folders of them -----------------------------------------------------------------
+
+
+class Doubles:
+    """An engine whose outputs are its inputs, doubled."""
+
+    def __init__(self, *shapes: tuple[int, ...]) -> None:
+        details = [{"name": "t", "index": 0, "shape": shape, "dtype": np.float32} for shape in shapes]
+        self.inputs = [litert_models.Tensor(each) for each in details]
+        self.outputs = self.inputs
+        self.written: list[list[np.ndarray]] = []
+
+    def write(self, arrays: list[np.ndarray]) -> None:
+        assert [array.shape for array in arrays] == [tensor.shape for tensor in self.inputs]
+        self.written.append([array.copy() for array in arrays])
+
+    def call(self) -> None:
+        pass
+
+    def output(self, position: int) -> np.ndarray:
+        return 2 * self.written[-1][position]
+
+
+@pytest.mark.parametrize(
+    ("engine", "batch", "count"),
+    [
+        (Doubles((1, 2, 2)), 1, 4),
+        (Doubles((3, 2), (3, 1)), 3, 3),
+        (Doubles((1, 2), (3, 1)), 1, 5),
+        (Doubles((1, 2), ()), 1, 3),
+        (Doubles((1, 2), (1, 3)), 1, 5),
+    ],
+)
+def test_samples_are_cut_and_put_together_again(engine: Doubles, batch: int, count: int) -> None:
+    packing = litert_outputs.Packing(engine)
+    assert (packing.batch, packing.in_count, packing.out_count) == (batch, count, count)
+    samples = np.arange(4 * count, dtype=np.float32).reshape(4, count)
+    results = np.empty_like(samples)
+    packing.run(samples, results)
+    assert np.array_equal(results, 2 * samples)
+    assert len(engine.written) == -(-4 // batch)
+    first = np.concatenate([part.reshape(batch, -1) for part in engine.written[0]], axis=1)
+    assert np.array_equal(first, samples[:batch])
+
+
+@pytest.mark.parametrize("engine", [Doubles(), Doubles((1, 0))])
+def test_tensors_without_elements_are_no_samples(engine: Doubles) -> None:
+    with pytest.raises(litert_models.RunnerError):
+        litert_outputs.Packing(engine)
+
+
+def test_a_folder_is_served_until_its_end_and_given_up_when_nobody_feeds_it(tmp_path: Path) -> None:
+    np.arange(6, dtype="<f4").tofile(tmp_path / "inputs-000000.raw")
+    said: list[tuple[str, dict]] = []
+    request = {"stream": str(tmp_path), "idle_s": 0.05}
+    with pytest.raises(litert_models.RunnerError, match=r"no inputs came for 0\.05 s"):
+        litert_outputs.run_stream(
+            Doubles((1, 3)), request, lambda line_type, **fields: said.append((line_type, fields))
+        )
+    assert said[1] == ("chunk", {"number": 0, "samples": 2})
+    assert np.fromfile(tmp_path / "outputs-000000.raw", "<f4").tolist() == [0, 2, 4, 6, 8, 10]
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["outputs-000000.raw"]
+    (tmp_path / "end").touch()
+    assert litert_outputs.run_stream(Doubles((1, 3)), request, lambda *_, **__: None) == {"output_samples": 0}
+    request["stream"] += "/gone"
+    with pytest.raises(litert_models.RunnerError, match="gone is gone"):
+        litert_outputs.run_stream(Doubles((1, 3)), request, lambda *_, **__: None)

@@ -17,7 +17,7 @@ from harness.devices.android.server import AdbServer
 from harness.devices.android.stream import Stream
 from harness.devices.android.sync import receive_file, send_file
 from harness.devices.android.wire import Deadline, StillRunningError, Wire, explained
-from harness.devices.base import ProcessResult, Watch
+from harness.devices.base import OnStdout, ProcessResult, Watch
 from harness.errors import DeviceError, DeviceOfflineError, HarnessError, InvocationTimeoutError, UnauthorizedError
 
 _END_S = 3.0
@@ -110,6 +110,7 @@ class Connection:
         timeout_s: float,
         cancel: Event,
         watch: Watch | None = None,
+        on_stdout: OnStdout | None = None,
     ) -> ProcessResult:
         """Run a program to its end, or end everything it started at the deadline or when `cancel` is set.
 
@@ -123,7 +124,7 @@ class Connection:
         began = time.monotonic()
         tokens = process.Tokens(secrets.token_hex(8), secrets.token_hex(16))
         script = process.measured_script(_script("measured_run.sh"), argv, env, timeout_s, watch, tokens)
-        output = RunOutput(tokens.nonce)
+        output = RunOutput(tokens.nonce, on_stdout)
         ending = self._ending(script, stdin, output, Deadline(timeout_s, cancel))
         if ending.status is None:
             ending = self._cleaned_up(ending, tokens, output)
@@ -131,7 +132,7 @@ class Connection:
 
     def _ending(self, script: str, stdin: bytes, output: RunOutput, deadline: Deadline) -> Ending:
         try:
-            status = self._talk(script, stdin, Sinks(output.out.add, output.add_stderr, output.settled), deadline)
+            status = self._talk(script, stdin, Sinks(output.add_stdout, output.add_stderr, output.settled), deadline)
         except InvocationTimeoutError:
             return Ending(None, timed_out=not deadline.cancelled, cancelled=deadline.cancelled)
         except (DeviceOfflineError, UnauthorizedError) as error:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from harness.devices.android import process
-from harness.devices.base import ProcessResult
+from harness.devices.base import OnStdout, ProcessResult
 from harness.devices.capture import STDERR_HEAD_BYTES, STDERR_TAIL_BYTES, STDOUT_LIMIT_BYTES, Capture
 
 _KILLED, _LOST = -9, -1
@@ -27,11 +27,18 @@ class Ending:
 class RunOutput:
     """What a measured process prints, and whether its observer has said that it ended."""
 
-    def __init__(self, nonce: str) -> None:
-        self.out, self._err = captures()
+    def __init__(self, nonce: str, on_stdout: OnStdout | None = None) -> None:
+        self._out, self._err = captures()
+        self._on_stdout = on_stdout
         self._nonce, self._needle = nonce, f"\n{nonce} exit ".encode()
         self._recent = b""
         self._settled = False
+
+    def add_stdout(self, chunk: bytes) -> None:
+        """Take a piece of standard output."""
+        self._out.add(chunk)
+        if self._on_stdout is not None:
+            self._on_stdout(chunk)
 
     def add_stderr(self, chunk: bytes) -> None:
         """Take a piece of standard error."""
@@ -51,7 +58,7 @@ class RunOutput:
     def parts(self) -> tuple[bytes, bytes, process.Markers]:
         """Standard output, standard error without the observer, and what that said."""
         stderr, markers = process.split_markers(self._err.content(), self._nonce)
-        return self.out.content(), stderr, markers
+        return self._out.content(), stderr, markers
 
 
 def result_of(ending: Ending, output: RunOutput, watched: bool, wall_s: float) -> ProcessResult:

@@ -6,13 +6,14 @@ import shlex
 import sys
 import time
 from collections.abc import Callable, Collection, Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 from threading import Event
 
 from harness.devices.android.batch import root_way
+from harness.devices.android.changes import PHONE_FOLDER
 from harness.devices.android.connection import Connection
 from harness.devices.android.core_choice import choose_cores
 from harness.devices.android.evidence import evidence_of
@@ -24,7 +25,7 @@ from harness.devices.android.phone_lease import PhoneLease
 from harness.devices.android.settings import Applied, apply
 from harness.devices.android.transfer import FileCache
 from harness.devices.android.watcher import Watcher
-from harness.devices.base import Observed, ProcessResult, Say, Watch
+from harness.devices.base import TRANSFER_TIMEOUT_S, Observed, OnStdout, ProcessResult, Say, Watch
 from harness.domain import DeviceFacts, DeviceSettings, Evidence
 from harness.errors import (
     DeviceError,
@@ -36,7 +37,8 @@ from harness.errors import (
 )
 
 RECONNECT_S = 10.0
-FETCH_TIMEOUT_S = 300.0
+CLEAN_TIMEOUT_S = 5.0
+WORKSPACE = f"{PHONE_FOLDER}/work"  # end_run.sh removes what a lost session left of it
 
 
 class AndroidDevice:
@@ -107,6 +109,7 @@ class AndroidDevice:
         timeout_s: float,
         cancel: Event,
         watch: Watch | None = None,
+        on_stdout: OnStdout | None = None,
     ) -> ProcessResult:
         """Run on the phone to the end, or end the whole process group there at the deadline or when `cancel` is set.
 
@@ -114,7 +117,9 @@ class AndroidDevice:
             DeviceBusyError: somebody else has taken the phone.
         """
         self._keep_lease()
-        result = self._connection.run(argv, stdin=stdin, env=env, timeout_s=timeout_s, cancel=cancel, watch=watch)
+        result = self._connection.run(
+            argv, stdin=stdin, env=env, timeout_s=timeout_s, cancel=cancel, watch=watch, on_stdout=on_stdout
+        )
         if watch is None or result.observed is None:
             return result
         evidence = self._evidence(result.observed, watch.cpus)
@@ -145,19 +150,53 @@ class AndroidDevice:
         with self._lost_when_silent():
             return self.files.put_folder(files, executable=tuple(executable))
 
-    def fetch(self, remote: str, local: Path) -> None:
+    def fetch(
+        self, remote: str, local: Path, *, timeout_s: float = TRANSFER_TIMEOUT_S, cancel: Event | None = None
+    ) -> None:
         """Copy a file of the phone here and remove it there."""
-        with self._lost_when_silent():
-            self._connection.pull(remote, local, timeout_s=FETCH_TIMEOUT_S)
-            self._connection.shell(f"rm -f -- {shlex.quote(remote)}")
+        with self._lost_when_silent(cancel):
+            self._connection.pull(remote, local, timeout_s=timeout_s, cancel=cancel)
+            self._connection.shell(f"rm -f -- {shlex.quote(remote)}", cancel=cancel)
+
+    def place(
+        self, local: Path, remote: str, *, timeout_s: float = TRANSFER_TIMEOUT_S, cancel: Event | None = None
+    ) -> None:
+        """Copy a file to a path on the phone, outside the cache, and remove it here.
+
+        Raises:
+            DeviceBusyError: somebody else has taken the phone.
+        """
+        self._keep_lease()  # a process that takes many files may run longer than the lease
+        partial = f"{remote}.partial"
+        with self._lost_when_silent(cancel):
+            self._connection.push(local, partial, timeout_s=timeout_s, cancel=cancel)
+            self._shell(f"mv -f -- {shlex.quote(partial)} {shlex.quote(remote)}", cancel)
+        local.unlink()
 
     @contextmanager
-    def _lost_when_silent(self) -> Iterator[None]:
+    def workspace(self) -> Iterator[str]:
+        """Always the same folder: what a lost session has left in it goes with the next."""
+        with self._lost_when_silent():
+            self._shell(f"rm -rf {WORKSPACE} && mkdir -p {WORKSPACE}")
+        try:
+            yield WORKSPACE
+        finally:
+            with suppress(HarnessError):  # a phone that is lost has it removed by the next session
+                self._connection.shell(f"rm -rf {WORKSPACE}", timeout_s=CLEAN_TIMEOUT_S)
+
+    def _shell(self, script: str, cancel: Event | None = None) -> None:
+        done = self._connection.shell(script, cancel=cancel)
+        if done.returncode != 0:
+            reason = done.stderr.decode("utf-8", "replace").strip() or f"exit status {done.returncode}"
+            raise DeviceError(f"the phone refused: {reason}", where=self._device_id)
+
+    @contextmanager
+    def _lost_when_silent(self, cancel: Event | None = None) -> Iterator[None]:
         """A transfer that missed its deadline on a phone that is silent too has lost it: adbd may be frozen."""
         try:
             yield
         except InvocationTimeoutError as error:
-            if self._connection.alive():
+            if (cancel is not None and cancel.is_set()) or self._connection.alive():
                 raise
             raise DeviceOfflineError(f"the phone does not answer ({error.what})", where=error.where) from error
 

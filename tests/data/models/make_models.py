@@ -67,6 +67,44 @@ def _two_inputs() -> bytes:
     return bytes(tf.lite.TFLiteConverter.from_concrete_functions([add], module).convert())
 
 
+def _many_tensors() -> bytes:
+    """Inputs and outputs of several types; the signature lists them in another order than the file."""
+    spec = [
+        tf.TensorSpec([1, 2, 3], tf.float32, name="values"),
+        tf.TensorSpec([1, 4], tf.int32, name="ids"),
+        tf.TensorSpec([1, 2], tf.int64, name="long"),
+        tf.TensorSpec([1, 4], tf.bool, name="mask"),
+    ]
+
+    @tf.function(input_signature=spec)
+    def mixed(values: tf.Tensor, ids: tf.Tensor, long: tf.Tensor, mask: tf.Tensor) -> dict[str, tf.Tensor]:
+        return {
+            "total": tf.reduce_sum(values, axis=2) + tf.cast(long, tf.float32),
+            "kept": tf.where(mask, ids, -ids),
+        }
+
+    model = flatbuffer_utils.read_model_from_bytearray(bytearray(_converted(mixed)))
+    signature = model.signatureDefs[0]
+    signature.inputs, signature.outputs = signature.inputs[::-1], signature.outputs[::-1]
+    return bytes(flatbuffer_utils.convert_object_to_bytearray(model))
+
+
+def _batch_of_two() -> bytes:
+    """Two inputs and two outputs that share a batch of two."""
+    spec = [tf.TensorSpec([2, 3], tf.float32, name="left"), tf.TensorSpec([2, 2], tf.float32, name="right")]
+
+    @tf.function(input_signature=spec)
+    def mixed(left: tf.Tensor, right: tf.Tensor) -> dict[str, tf.Tensor]:
+        return {"far": left * 2.0, "near": right + tf.reduce_sum(left, axis=1, keepdims=True)}
+
+    return _converted(mixed)
+
+
+def _converted(function: tf.types.experimental.PolymorphicFunction) -> bytes:
+    concrete = function.get_concrete_function()
+    return bytes(tf.lite.TFLiteConverter.from_concrete_functions([concrete], tf.Module()).convert())
+
+
 def _string_input() -> bytes:
     spec = [tf.TensorSpec([1], tf.string, name="text")]
     module = tf.Module()
@@ -100,6 +138,8 @@ def _all(folder: Path) -> dict[str, bytes]:
         "int16x8": _quantized(saved, sixteen),
         "dynamic_batch": _float32(_export(model, folder / "dynamic", batch=None)),
         "two_inputs": _two_inputs(),
+        "many_tensors": _many_tensors(),
+        "batch_of_two": _batch_of_two(),
         "string_input": _string_input(),
         "custom_operator": _custom_operator(float32),
     }
