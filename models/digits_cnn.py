@@ -12,8 +12,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from harness.accuracy import ImagePreprocessing
 from harness.errors import MissingDependencyError
-from harness.prepare.recipe import BuiltModel, Recipe
+from harness.prepare.keras_api import keras_api
+from harness.prepare.recipe import BuiltModel, Recipe, Training
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -55,9 +57,9 @@ def _shifted(images: Images, labels: Labels) -> tuple[Images, Labels]:
     return np.concatenate(moved), np.tile(labels, len(moved))
 
 
-def _network() -> Any:
-    import keras
-    from keras import layers
+def _network(_: Mapping[str, str]) -> Any:
+    keras = keras_api()
+    layers = keras.layers
 
     def block(layer: Any) -> list[Any]:
         return [layer, layers.BatchNormalization(), layers.ReLU()]
@@ -79,16 +81,22 @@ def _network() -> Any:
     )
 
 
-def _build(_: Mapping[str, str]) -> BuiltModel:
-    import keras
-
-    keras.utils.set_random_seed(SEED)
-    model = _network()
+def _training_data() -> tuple[Images, Labels]:
     train_x, train_y, _test_x, _test_y = _split()
-    images, labels = _shifted(train_x, train_y)
+    return _shifted(train_x, train_y)
+
+
+def _loss(keras: Any) -> Any:
+    return keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+
+
+def _build(options: Mapping[str, str]) -> BuiltModel:
+    keras = keras_api()
+    keras.utils.set_random_seed(SEED)
+    model = _network(options)
+    images, labels = _training_data()
     schedule = keras.optimizers.schedules.CosineDecay(2e-3, EPOCHS * -(-len(images) // BATCH))
-    loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
-    model.compile(optimizer=keras.optimizers.Adam(schedule), loss=loss)
+    model.compile(optimizer=keras.optimizers.Adam(schedule), loss=_loss(keras))
     model.fit(images, labels, batch_size=BATCH, epochs=EPOCHS, verbose=0)
     return BuiltModel(model, "trained")
 
@@ -100,4 +108,8 @@ RECIPE = Recipe(
     representative=lambda: _split()[0][:CALIBRATION_SAMPLES],
     test_data=lambda: _split()[2:],
     task="classification",
+    network=_network,
+    training=Training(_training_data, _loss, epochs=2, batch=BATCH, learning_rate=2e-4),
+    preprocessing=ImagePreprocessing(8, 8, 1, mean=(0.0,), std=(255.0,), order="L"),
+    parameters=90_762,
 )

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from harness.accuracy import ImagePreprocessing
 from harness.errors import RecipeError
-from harness.prepare.recipe import BuiltModel, Recipe
+from harness.prepare.keras_api import keras_api
+from harness.prepare.networks.weights import existing_file, load_weights, reestimate_batch_norm
+from harness.prepare.recipe import BuiltModel, PublicData, Recipe
 from harness.prepare.synthetic import natural_images
 
 if TYPE_CHECKING:
@@ -20,18 +22,31 @@ CLASSES = 1000
 CALIBRATION_SAMPLES = 10
 SEED = 1
 VALUE_RANGE = (-1.0, 1.0)
+HALF_SCALE = (127.5, 127.5, 127.5)  # mode "tf" of keras.applications: [0, 255] to [-1, 1]
 WEIGHTS_HELP = "imagenet (from the Keras cache, never downloaded), random (seeded), or the path of a weights file"
+IMAGENET = PublicData(
+    reader="imagenet",
+    layout="a folder with a sub-folder of *.JPEG for each of the 1000 classes, named by its WordNet id; or one folder "
+    "of images and the option labels, a file of lines 'name index'",
+    source="ImageNet ILSVRC 2012 validation set, 50,000 images, https://image-net.org (after registration, "
+    "for non-commercial use)",
+)
 
 
-def imagenet_recipe(*, module: str, application: str, size: int, weights_file: str, description: str) -> Recipe:
+def imagenet_recipe(
+    *, module: str, application: str, size: int, weights_file: str, description: str, parameters: int
+) -> Recipe:
     """A recipe for ``keras.applications.<module>.<application>`` at `size` x `size` x 3 with inputs in [-1, 1].
 
-    `weights_file` is the name of the published weights in the Keras cache (``~/.keras/models``).
+    `weights_file` is the name of the published weights in the Keras cache (``~/.keras/models``); `parameters` the
+    published number of parameters.
     """
 
+    def network(_: Mapping[str, str]) -> Any:
+        return _network(module, application, size)
+
     def build(options: Mapping[str, str]) -> BuiltModel:
-        constructor = getattr(import_module(f"keras.applications.{module}"), application)
-        return _build(constructor, size, options, weights_file)
+        return _build(module, application, size, options, weights_file)
 
     def representative() -> NDArray[np.float32]:
         return natural_images(CALIBRATION_SAMPLES, size, size, seed=SEED, value_range=VALUE_RANGE)
@@ -41,8 +56,13 @@ def imagenet_recipe(*, module: str, application: str, size: int, weights_file: s
         input_shape=(size, size, 3),
         build=build,
         representative=representative,
+        task="classification",
         options={"weights": WEIGHTS_HELP},
         depends_on=lambda options: tuple(path for path in [_weights_path(options, weights_file)] if path is not None),
+        network=network,
+        preprocessing=ImagePreprocessing(size, size, mean=HALF_SCALE, std=HALF_SCALE, resize="crop"),
+        public_data=IMAGENET,
+        parameters=parameters,
     )
 
 
@@ -72,43 +92,23 @@ def _weights_path(options: Mapping[str, str], weights_file: str) -> Path | None:
             where=str(published),
             remedy=f"Put {weights_file} there, or give weights=random or the path of a weights file.",
         )
-    path = Path(choice).expanduser()
-    if not path.is_file():
-        raise RecipeError("the weights file does not exist", where=str(path), remedy=f"weights is {WEIGHTS_HELP}.")
-    return path
+    return existing_file(choice, WEIGHTS_HELP)
 
 
-def _build(constructor: Any, size: int, options: Mapping[str, str], weights_file: str) -> BuiltModel:
-    import keras
-
-    path = _weights_path(options, weights_file)
-    keras.utils.set_random_seed(SEED)
-    model = constructor(
+def _network(module: str, application: str, size: int) -> Any:
+    constructor = getattr(getattr(keras_api().applications, module), application)
+    return constructor(
         weights=None, classes=CLASSES, classifier_activation=None, input_shape=(size, size, 3), include_top=True
     )
+
+
+def _build(module: str, application: str, size: int, options: Mapping[str, str], weights_file: str) -> BuiltModel:
+    path = _weights_path(options, weights_file)
+    keras_api().utils.set_random_seed(SEED)
+    model = _network(module, application, size)
     if path is None:
         reestimate_batch_norm(model, natural_images(8, size, size, seed=SEED + 1, value_range=VALUE_RANGE))
         return BuiltModel(model, "random")
-    try:
-        model.load_weights(str(path))
-    except Exception as error:
-        raise RecipeError(f"the weights do not fit the model: {error}", where=str(path)) from error
+    load_weights(model, path)
     published = path == keras_cache() / weights_file
     return BuiltModel(model, "imagenet" if published else "trained")
-
-
-def reestimate_batch_norm(model: Any, images: NDArray[np.float32]) -> None:
-    """Set the moving statistics of every batch normalisation to those of one forward pass over `images`.
-
-    A freshly initialised deep network lets its activations vanish: the scales of an integer variant then become so
-    small that kernels abort. With the statistics of its own activations it is numerically like a trained network.
-    """
-    import keras
-
-    layers = [layer for layer in model.layers if isinstance(layer, keras.layers.BatchNormalization)]
-    momenta = [layer.momentum for layer in layers]
-    for layer in layers:
-        layer.momentum = 0.0
-    model(images, training=True)
-    for layer, momentum in zip(layers, momenta, strict=True):
-        layer.momentum = momentum
