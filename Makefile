@@ -58,6 +58,7 @@ $(VENV)/bin/python:
 
 $(VENV)/installed: setup.cfg pyproject.toml | $(VENV)/bin/python
 	$(BIN)/python -m pip install --quiet --editable '.[prepare,android]'
+	$(BIN)/python -m pip install --quiet --no-deps 'tf-keras>=2.19,<2.22' 'tensorflow-model-optimization>=0.8,<0.9'
 	touch $@
 
 $(VENV)/tox: | $(VENV)/bin/python
