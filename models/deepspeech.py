@@ -62,7 +62,11 @@ RECIPE = Recipe(
     outputs=("logits", "new_state_c", "new_state_h"),
     build=_build,
     representative=_samples,
-    task=TaskSpec("speech", (("alphabet", ALPHABET), ("blank", str(len(ALPHABET))), ("leading", "cer"))),
+    # The states that come out beside the logits are for the next window of 16 frames.
+    task=TaskSpec(
+        "speech",
+        (("alphabet", ALPHABET), ("blank", str(len(ALPHABET))), ("leading", "cer"), ("scored_output", "0")),
+    ),
     options={"weights": WEIGHTS_HELP},
     depends_on=weights_files,
     preprocessing=AudioPreprocessing(

@@ -8,8 +8,18 @@ from pathlib import Path
 import pytest
 from pydantic import ValidationError
 
+from harness.accuracy import (
+    TASK_NAMES,
+    AudioPreprocessing,
+    ImagePreprocessing,
+    TaskSpec,
+    TextPreprocessing,
+    open_task,
+)
+from harness.accuracy.readers import READERS
 from harness.cli.app import COMMANDS
 from harness.domain import DeviceSettings, Gate, ResultRow
+from harness.errors import TaskError
 from harness.prepare import recipe_names
 from harness.runtimes.delegates import TABLE, Delegate, Option
 from harness.sweep import expand, load_sweep, parse_sweep
@@ -135,6 +145,29 @@ def test_every_file_that_runs_on_devices_is_in_the_design() -> None:
     there = {one.name for one in (ROOT / "device_scripts").iterdir() if not one.name.startswith(("_", "."))}
     assert there <= told, there - told
     assert {"facts.sh", "runner"} <= there
+
+
+# ---- accuracy --------------------------------------------------------------------------------------------------------
+
+
+def test_every_task_reader_and_option_is_on_the_page_of_accuracy() -> None:
+    text = page("docs/accuracy.md")
+    rows = {row[0]: row[1] for row in re.findall(r"^\| `(\w+)` \| (.*) \|$", text, re.MULTILINE)}
+    for name, kind in READERS.items():
+        assert all(f"`{option}`" in rows[name] for option in kind.options or ()), name
+    told = text.partition("## Tasks")[2].partition("## Readers")[0]
+    for name in TASK_NAMES:
+        assert len(re.findall(rf"^\| `{name}` \|", told, re.MULTILINE)) == 2, name
+        with pytest.raises(TaskError) as refused:
+            open_task(TaskSpec(name, (("no_such_option", "1"),)))
+        known = refused.value.remedy.partition("are: ")[2].rstrip(".").split(", ")
+        assert [option for option in known if option != "none" and f"`{option}`" not in told] == [], name
+
+
+def test_every_key_of_preprocessing_is_on_the_page_of_accuracy() -> None:
+    told = page("docs/accuracy.md").partition("## Pre-processing")[2].partition("\n## ")[0]
+    for kind in (ImagePreprocessing, AudioPreprocessing, TextPreprocessing):
+        assert [one.name for one in fields(kind) if f"`{one.name}`" not in told] == []
 
 
 # ---- results, benchmarks, working on it ------------------------------------------------------------------------------

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -90,7 +91,13 @@ def changed_samples_csv(view: RunView) -> str:
 def _changed_lines(view: RunView) -> Iterator[list[object]]:
     for row, accuracy, found in _scored(view):
         for sample in found.changed if found is not None else ():
-            up = sample.value > sample.reference
-            change = "better" if up is accuracy.higher_is_better else "worse"
+            change = "better" if _is_better(sample, accuracy.higher_is_better) else "worse"
             identity = [row.case_id, row.model, row.variant, row.backend, row.device, accuracy.metric]
             yield [*identity, sample.sample_id, sample.reference, sample.value, change]
+
+
+def _is_better(sample: ChangedSample, higher_is_better: bool) -> bool:
+    """A figure that is not defined, as with NaN outputs, is worse than any."""
+    if math.isnan(sample.value) or math.isnan(sample.reference):
+        return not math.isnan(sample.value)
+    return (sample.value > sample.reference) == higher_is_better

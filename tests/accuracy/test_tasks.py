@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 
 from harness.accuracy import TASK_NAMES, TaskSpec, open_task
@@ -41,3 +42,13 @@ def test_an_unknown_option_is_told_with_the_nearest() -> None:
     assert "Did you mean normalise?" in caught.value.remedy
     with pytest.raises(TaskError, match="'normalise' of the task landmarks cannot be 'eyes'"):
         open_task(TaskSpec("landmarks", (("stride", "4"), ("normalise", "eyes"))))
+
+
+def test_one_of_several_outputs_is_scored() -> None:
+    task = open_task(TaskSpec("classification", (("scored_output", "1"),)))
+    noise, logits = np.zeros((2, 7), np.float32), np.eye(3, dtype=np.float32)[:2]
+    records = task.score((noise, logits), [{"label": 0}, {"label": 1}])
+    assert task.summarise(records)["top1"] == 1.0
+    assert (task.name, task.metric, task.higher_is_better) == ("classification", "top1", True)
+    with pytest.raises(TaskError, match="has 1 outputs"):
+        task.score((logits,), [{"label": 0}, {"label": 1}])

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import csv
 import io
+import math
 from dataclasses import replace
 from pathlib import Path
+
+import pytest
 
 from harness.domain import AccuracyDifference, AccuracyResult, ChangedSample, OutputsCheck, RunView, Verdict
 from harness.report.accuracy import CHANGED_COLUMNS, accuracy_lines, changed_samples_csv
@@ -57,6 +60,17 @@ def test_which_samples_changed_is_a_file(tmp_path: Path) -> None:
     lower = list(csv.reader(io.StringIO(changed_samples_csv(scored_view("nme_pct", higher=False)))))
     assert [line[-1] for line in lower[1:]] == ["better", "worse"]
     assert "changed_samples.csv" in {path.name for path in write_reports(scored_view(), tmp_path)}
+
+
+@pytest.mark.parametrize("higher", [True, False])
+def test_a_figure_that_is_not_defined_is_the_worse_one(higher: bool) -> None:
+    view = scored_view(higher=higher)
+    (case_id, check), *_ = [(name, one) for name, one in view.checks.items() if one.difference is not None]
+    assert check.difference is not None
+    lost, found = ChangedSample("lost", 0.5, math.nan), ChangedSample("found", math.nan, 0.5)
+    checks = {**view.checks, case_id: replace(check, difference=replace(check.difference, changed=(lost, found)))}
+    read = list(csv.reader(io.StringIO(changed_samples_csv(replace(view, checks=checks)))))
+    assert [line[6:] for line in read[1:]] == [["lost", "0.5", "", "worse"], ["found", "", "0.5", "better"]]
 
 
 def test_without_scores_there_is_no_such_file(tmp_path: Path) -> None:

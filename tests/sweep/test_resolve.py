@@ -32,5 +32,13 @@ def test_a_model_entry_becomes_text_options() -> None:
     }
 
 
+def test_the_file_of_a_users_measure_starts_from_the_folder_of_the_sweep() -> None:
+    entry = "{recipe: digits_cnn, task: {name: custom, options: {function: 'sub/measure.py:score', better: lower}}}"
+    (model,) = parse(f"models: [{entry}]").models
+    options = dict(model.options)
+    assert options["task.better"] == "lower"
+    assert Path(options["task.function"]).parts[-3:] == ("dir", "sub", "measure.py:score")
+
+
 def test_variants_are_called_by_their_shortest_name() -> None:
     assert parse("models: [digits_cnn]\nvariants: [qat+int8, qat, pruned+int8]").variants == ("qat", "pruned+int8")
