@@ -23,15 +23,20 @@ from typing import Any, TextIO
 from harness.domain import Status
 from harness.prepare.children import DISK_FULL_EXIT
 from harness.prepare.faults import fault_of
+from harness.prepare.progress import sending_to
 
 _PR_SET_PDEATHSIG = 1
 # What a step may do: the module and the function that does it, from its arguments to a JSON-able value.
 ACTIONS = {
     "describe": ("harness.prepare.build", "describe"),
     "source": ("harness.prepare.build", "build_source"),
+    "technique": ("harness.prepare.techniques.apply", "apply_technique"),
+    "data_facts": ("harness.prepare.public_data", "data_facts"),
+    "dataset": ("harness.prepare.public_data", "build_dataset"),
     "convert": ("harness.prepare.convert", "convert"),
     "check": ("harness.prepare.check", "check"),
     "inspect": ("harness.prepare.litert_file", "inspect"),
+    "diagnose": ("harness.prepare.diagnose", "diagnose"),
 }
 
 
@@ -59,7 +64,8 @@ def _run(step: Mapping[str, Any], events: TextIO) -> bool:
     try:
         module, function = ACTIONS[step["action"]]
         action: Callable[[Mapping[str, Any]], Mapping[str, Any]] = getattr(import_module(module), function)
-        outcome: dict[str, Any] = {"status": Status.DONE.value, "value": dict(action(step["arguments"]))}
+        with sending_to(lambda text: _emit(events, step, state="progress", text=text)):
+            outcome: dict[str, Any] = {"status": Status.DONE.value, "value": dict(action(step["arguments"]))}
     except (Exception, SystemExit) as error:
         traceback.print_exc()
         status, reason = fault_of(error)

@@ -2,8 +2,9 @@
 
 ::
 
-    <root>/sources/<key>/    check.npz, calibration.npy, data.npz, saved_model/  + entry.json
-    <root>/variants/<key>/   model.tflite                                        + entry.json
+    <root>/sources/<key>/    interface.json, check.npz, calibration.npy, dataset/, saved_model/  + entry.json
+    <root>/variants/<key>/   model.tflite, outputs.npy                                           + entry.json
+    <root>/datasets/<key>/   dataset/                                                            + entry.json
     <root>/logs/             what failed children wrote
     <root>/staging/          being written; renamed into place when complete
     <root>/locks/            one per source, so that two runs do not convert the same model at once
@@ -62,23 +63,22 @@ class Entry:
 
 
 class Cache:
-    """Entries of a `kind` (``sources``, ``variants``) by key. Safe for several processes at once."""
+    """Entries of a `kind` (``sources``, ``variants``, ``datasets``) by key. Safe for several processes at once."""
 
     def __init__(self, root: Path) -> None:
         self.root = root
 
-    def load(self, kind: str, key: str, *, unverified: str = "") -> Entry | None:
+    def load(self, kind: str, key: str, *, unverified: tuple[str, ...] = ()) -> Entry | None:
         """The entry, or None when it is missing or damaged. A damaged one is removed, to be made again.
 
-        Files whose name begins with `unverified` are not read (a large part that is not needed now).
+        Files whose name begins with one of `unverified` are not read (large parts that are not needed now).
         """
         folder = self.root / kind / key
         try:
             manifest = json.loads((folder / _MANIFEST).read_text(encoding="utf-8"))
             files: dict[str, str] = manifest["files"]
             intact = all(
-                (bool(unverified) and name.startswith(unverified)) or file_digest(folder / name) == sha256
-                for name, sha256 in files.items()
+                name.startswith(unverified) or file_digest(folder / name) == sha256 for name, sha256 in files.items()
             )
             entry = Entry(folder, dict(manifest["meta"]), files)
         except FileNotFoundError:

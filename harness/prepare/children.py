@@ -19,6 +19,7 @@ from threading import Event
 from typing import Any
 
 import harness
+from harness.prepare.keras_api import LEGACY
 
 MAX_EVENT_BYTES = 16 << 20
 MAX_LOG_BYTES = 1 << 20
@@ -61,8 +62,11 @@ def run_worker(
     timeout_s: float,
     cancel: Event,
     command: Sequence[str] = WORKER_COMMAND,
+    legacy_keras: bool = False,
 ) -> ChildEnd:
     """Run a worker to its end, until `cancel`, or until `timeout_s` seconds pass without an event.
+
+    `legacy_keras` starts it for tf-keras, which tensorflow-model-optimization needs, instead of Keras 3.
 
     The thread that calls this must stay until it returns: on Linux the worker dies with the thread that started it.
     """
@@ -76,7 +80,7 @@ def run_worker(
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=log,
-            env=worker_environment(os.environ),
+            env=worker_environment(os.environ, legacy_keras=legacy_keras),
             start_new_session=True,
         )
         try:
@@ -90,9 +94,9 @@ def run_worker(
     return ChildEnd(end.returncode, end.timed_out, end.cancelled, oom, end.protocol_error, last)
 
 
-def worker_environment(environ: Mapping[str, str]) -> dict[str, str]:
-    """The environment of a worker: Keras 3 on TensorFlow, no GPU, quiet."""
-    drop = {"TF_USE_LEGACY_KERAS"}
+def worker_environment(environ: Mapping[str, str], *, legacy_keras: bool = False) -> dict[str, str]:
+    """The environment of a worker: Keras 3 (or tf-keras) on TensorFlow, no GPU, quiet."""
+    drop = {LEGACY}
     quiet = {
         "TF_CPP_MIN_LOG_LEVEL": "2",
         "CUDA_VISIBLE_DEVICES": "-1",
@@ -100,7 +104,11 @@ def worker_environment(environ: Mapping[str, str]) -> dict[str, str]:
         "PYTHONUNBUFFERED": "1",
         "PYTHONIOENCODING": "utf-8",
     }
-    return {key: value for key, value in environ.items() if key not in drop} | quiet
+    return (
+        {key: value for key, value in environ.items() if key not in drop}
+        | quiet
+        | ({LEGACY: "1"} if legacy_keras else {})
+    )
 
 
 def keep_end(log_path: Path, limit_bytes: int = MAX_LOG_BYTES) -> None:

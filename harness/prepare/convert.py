@@ -1,39 +1,38 @@
-"""In the worker: one conversion to one variant, by TensorFlow's converter or by ai-edge-quantizer."""
+"""In the worker: one conversion to one mode, by TensorFlow's converter or by ai-edge-quantizer."""
 
 from __future__ import annotations
 
 import shutil
+import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
+from harness.prepare import tensorflow_converter
+from harness.prepare.converters import QUANTIZER, TENSORFLOW
 from harness.prepare.faults import missing
+from harness.prepare.interface import Interface
 from harness.prepare.quantizer import quantize
-
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
 
 
 def convert(arguments: Mapping[str, Any]) -> dict[str, Any]:
     """Write ``arguments["output"]``; returns the seconds of the conversion itself, without imports.
 
-     `converter` is ``tensorflow``, ``ai-edge-quantizer``, or ``given file`` to
-    take a file as it is."""
-    variant, converter, output = arguments["variant"], arguments["converter"], Path(arguments["output"])
+    `converter` is ``tensorflow``, ``ai-edge-quantizer``, or ``given file`` to take a file as it is. `source` is the
+    folder of the source, `base` the float32 file of it, where there is one, `qat` says that the source was trained for
+    integers, and `keep_float` names what stays float.
+    """
+    converter, output = arguments["converter"], Path(arguments["output"])
     if converter == "given file":
         shutil.copyfile(arguments["base"], output)
         return {"conversion_s": 0.0}
-    calibration = np.load(arguments["calibration"], allow_pickle=False)
     _require(converter)
     begin_s = time.monotonic()
-    if converter == "tensorflow":
-        content = _by_tensorflow(variant, arguments["saved_model"], calibration)
-    else:
-        content = quantize(variant, Path(arguments["base"]), calibration)
+    content = _by_tensorflow(arguments) if converter == TENSORFLOW else _by_quantizer(arguments)
     seconds = time.monotonic() - begin_s
     output.write_bytes(content)
     return {"conversion_s": seconds}
@@ -45,7 +44,7 @@ def _require(converter: str) -> None:
     Raises:
         MissingDependencyError: it is not installed.
     """
-    modules = {"tensorflow": ("tensorflow",), "ai-edge-quantizer": ("ai_edge_litert", "ai_edge_quantizer.quantizer")}
+    modules = {TENSORFLOW: ("tensorflow",), QUANTIZER: ("ai_edge_litert", "ai_edge_quantizer.quantizer")}
     for module in modules[converter]:
         try:
             import_module(module)
@@ -53,25 +52,29 @@ def _require(converter: str) -> None:
             raise missing(converter) from error
 
 
-def _by_tensorflow(variant: str, saved_model: str, calibration: NDArray[np.float32]) -> bytes:
-    from tensorflow import float16, int8, lite
+def _by_quantizer(arguments: Mapping[str, Any]) -> bytes:
+    calibration = np.load(Path(arguments["source"]) / "calibration.npy", allow_pickle=False)
+    return quantize(arguments["mode"], Path(arguments["base"]), calibration, arguments["keep_float"])
 
-    def representative() -> Iterator[list[NDArray[np.float32]]]:
-        for sample in calibration:
-            yield [sample[None]]
 
-    converter = lite.TFLiteConverter.from_saved_model(saved_model)
-    if variant != "float32":
-        converter.optimizations = [lite.Optimize.DEFAULT]
-    if variant == "float16":
-        converter.target_spec.supported_types = [float16]
-    if variant in ("full_integer", "int8", "int16x8"):
-        converter.representative_dataset = representative
-    if variant == "int16x8":
-        converter.target_spec.supported_ops = [
-            lite.OpsSet.EXPERIMENTAL_TFLITE_BUILTINS_ACTIVATIONS_INT16_WEIGHTS_INT8,
-            lite.OpsSet.TFLITE_BUILTINS,
-        ]
-    if variant == "int8":
-        converter.inference_input_type = converter.inference_output_type = int8
-    return bytes(converter.convert())
+def _by_tensorflow(arguments: Mapping[str, Any]) -> bytes:
+    mode, source = arguments["mode"], Path(arguments["source"])
+    try:
+        content = None if arguments["qat"] else _quickly(mode, source, Path(arguments["base"]))
+    except Exception as error:  # not public, so anything may change: the public call says what is really wrong
+        print(f"TensorFlow's parts cannot be called one by one: {error}", file=sys.stderr)
+        content = None
+    if content is not None:
+        return content
+    calibration = np.load(source / "calibration.npy", allow_pickle=False)
+    feeds = tensorflow_converter.feeds_of(Interface.read(source), calibration)
+    return tensorflow_converter.from_saved_model(mode, str(source / "saved_model"), feeds, qat=arguments["qat"])
+
+
+def _quickly(mode: str, source: Path, base: Path) -> bytes | None:
+    """The bytes of `mode` by the parts of TensorFlow's converter that it needs; None where there is no such way."""
+    if mode not in tensorflow_converter.INTEGER:
+        return tensorflow_converter.without_loading(mode, str(source / "saved_model"))
+    if not base.is_file():
+        return None
+    return tensorflow_converter.from_float_file(mode, base, source / "calibration.npy", Interface.read(source))

@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib import metadata
 
-from harness.domain import VARIANTS
 from harness.errors import RecipeError
 from harness.prepare.faults import missing
+from harness.variants import MODES
 
 TENSORFLOW = "tensorflow"
 QUANTIZER = "ai-edge-quantizer"
@@ -21,6 +21,7 @@ CONVERTERS = (TENSORFLOW, QUANTIZER)
 #   float16        38.1/38.5  39.2/39.8  32.5/33.3  35.2/38.0   the quantizer, also by time
 #   int8           13.9/13.4  13.4/12.9  14.6/9.6   13.5/10.0   tensorflow
 #   int16x8        18.0/15.6  18.6/15.9  15.7/10.2  18.6/10.9   tensorflow
+# TensorFlow's are the same by its public call and by its parts (`harness.prepare.tensorflow_converter`): equal outputs.
 # For dynamic_range both leave weights of under 1024 elements in float; without that the quantizer loses 1 to 3 dB on
 # MobileNets and InceptionV3, whose small filters it would quantize.
 PREFERRED: Mapping[str, str] = {
@@ -30,16 +31,23 @@ PREFERRED: Mapping[str, str] = {
     "full_integer": TENSORFLOW,
     "int8": TENSORFLOW,
     "int16x8": TENSORFLOW,
+    "weight_only_int8": QUANTIZER,
+    "weight_only_int4": QUANTIZER,
+    "dynamic_range_int4": QUANTIZER,
 }
+# What TensorFlow's converter cannot make.
+QUANTIZER_ONLY = ("weight_only_int8", "weight_only_int4", "dynamic_range_int4")
 DISTRIBUTIONS = {
     TENSORFLOW: ("tensorflow-cpu", "tensorflow", "tensorflow-intel", "tensorflow-macos", "tf-nightly"),
     QUANTIZER: ("ai-edge-quantizer", "ai-edge-quantizer-nightly"),
     "keras": ("keras",),
     "ai-edge-litert": ("ai-edge-litert",),
     "scikit-learn": ("scikit-learn",),
+    "tf-keras": ("tf-keras", "tf_keras"),
+    "tensorflow-model-optimization": ("tensorflow-model-optimization",),
 }
 OPTION = "converter"
-OPTIONS = (OPTION, *(f"{OPTION}.{variant}" for variant in VARIANTS))
+OPTIONS = (OPTION, *(f"{OPTION}.{variant}" for variant in MODES))
 
 
 @dataclass(frozen=True)
@@ -66,28 +74,41 @@ def installed() -> Toolbox:
     return Toolbox(found)
 
 
-def choose(variant: str, options: Mapping[str, str], tools: Toolbox, *, from_tflite: bool) -> str:
-    """The converter for `variant`: as the options say, else the preferred one, else the one that is there.
+def choose(
+    mode: str, options: Mapping[str, str], tools: Toolbox, *, from_tflite: bool, keep_float: bool = False
+) -> str:
+    """The converter for `mode`: as the options say, else the preferred one, else the one that is there.
 
-    `from_tflite`: the source is a float ``.tflite`` file, which only the quantizer reads.
+    `from_tflite`: the source is a float ``.tflite`` file, which only the quantizer reads. `keep_float`: parts of the
+    model stay float, which only the quantizer can do.
 
     Raises:
         RecipeError: the options ask for what does not exist.
         MissingDependencyError: the converter is not installed; names the command.
     """
-    asked = options.get(f"{OPTION}.{variant}") or options.get(OPTION)
+    asked = options.get(f"{OPTION}.{mode}") or options.get(OPTION)
     if asked is not None and asked not in CONVERTERS:
         raise RecipeError(f"there is no converter {asked!r}", remedy=f"Converters: {', '.join(CONVERTERS)}.")
-    if variant == "float32":
+    if mode == "float32":
         return _present(TENSORFLOW, tools)
-    if from_tflite:
-        if asked == TENSORFLOW:
-            raise RecipeError("TensorFlow's converter does not read .tflite files", remedy=f"Use {QUANTIZER}.")
+    reason = _needs_quantizer(mode, from_tflite, keep_float)
+    if reason:
+        if asked == TENSORFLOW and (mode not in QUANTIZER_ONLY or f"{OPTION}.{mode}" in options):
+            raise RecipeError(reason, remedy=f"Use {QUANTIZER}.")
         return _present(QUANTIZER, tools)
     if asked is not None:
         return _present(asked, tools)
-    preferred = PREFERRED[variant]
+    preferred = PREFERRED[mode]
     return preferred if preferred in tools.versions else _present(TENSORFLOW, tools)
+
+
+def _needs_quantizer(mode: str, from_tflite: bool, keep_float: bool) -> str:
+    """Why TensorFlow's converter cannot do it, or an empty string."""
+    if from_tflite:
+        return "TensorFlow's converter does not read .tflite files"
+    if mode in QUANTIZER_ONLY:
+        return f"TensorFlow's converter does not make {mode}"
+    return "TensorFlow's converter cannot keep parts of a model in float" if keep_float else ""
 
 
 def _present(converter: str, tools: Toolbox) -> str:

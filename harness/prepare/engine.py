@@ -15,6 +15,7 @@ from harness.prepare.cache import Cache, default_cache_dir
 from harness.prepare.converters import Toolbox, installed
 from harness.prepare.model_job import Context, prepare_model
 from harness.prepare.steps import StepRunner
+from harness.variants import parse_variant
 
 DEFAULT_TIMEOUT_S = 900.0
 _POLL_S = 0.1
@@ -45,7 +46,7 @@ def prepare(
 
     Args:
         models: recipes and files.
-        variants: of `harness.domain.VARIANTS`.
+        variants: names of `harness.variants`; two names of one variant are one.
         cache_dir: default `default_cache_dir()`.
         jobs: worker processes at a time; default the cores this process may use.
         on_file: called with each row as it is ready, in the caller's thread.
@@ -61,7 +62,7 @@ def prepare(
     Raises:
         UsageError: a variant that does not exist, or the cache directory cannot be written.
     """
-    _check_variants(variants)
+    variants = canonical(variants)
     cache = _cache(cache_dir)
     stop, messages = threading.Event(), queue.SimpleQueue[tuple[int, VariantFile | str]]()
     jobs = jobs or _cores()
@@ -94,7 +95,7 @@ def prepare(
             _pump(futures, messages, deliver, stop, cancel)
         finally:
             stop.set()
-    return tuple(done[index, variant] for index in range(len(models)) for variant in dict.fromkeys(variants))
+    return tuple(done[index, variant] for index in range(len(models)) for variant in variants)
 
 
 def _pump(
@@ -118,10 +119,16 @@ def _pump(
         future.result()
 
 
-def _check_variants(variants: Sequence[str]) -> None:
-    unknown = [variant for variant in variants if variant not in VARIANTS]
-    if unknown:
-        raise UsageError(f"there is no variant {unknown[0]!r}", remedy=f"Variants: {', '.join(VARIANTS)}.")
+def canonical(variants: Sequence[str]) -> tuple[str, ...]:
+    """The shortest name of each variant, each once, in order.
+
+    Raises:
+        UsageError: one does not exist; names the nearest.
+    """
+    try:
+        return tuple(dict.fromkeys(parse_variant(variant).name for variant in variants))
+    except UsageError as error:
+        raise UsageError(error.what, remedy=f"Variants: {error.remedy}") from None
 
 
 def _cache(cache_dir: Path | None) -> Cache:

@@ -13,7 +13,8 @@ if TYPE_CHECKING:
 
 # Floors of the signal to quantization noise ratio in dB. What right files reach (MobileNetV1 and V2, InceptionV3,
 # ResNet101V2 with random weights, both converters): float32 91-104, float16 33-40, dynamic_range 14-19, int8 10-15,
-# int16x8 10-19; trained weights do better. A wrong file's outputs are unrelated to the source's: 0 or less.
+# int16x8 10-19, weight_only_int8 16-20, int4 1-8; trained weights do better. A wrong file's outputs are unrelated to
+# the source's: 0 or less.
 SQNR_FLOOR_DB = {
     "float32": 40.0,
     "float16": 20.0,
@@ -21,6 +22,9 @@ SQNR_FLOOR_DB = {
     "full_integer": 5.0,
     "int8": 5.0,
     "int16x8": 5.0,
+    "weight_only_int8": 5.0,
+    "weight_only_int4": 0.5,
+    "dynamic_range_int4": 0.5,
 }
 # How far outputs must follow the input: cosine of the outputs' deviations from their mean over the samples. A file
 # that ignores its input gives 0 even where the outputs of all samples are alike and its SQNR is high. Right: over 0.77.
@@ -65,15 +69,15 @@ def agreement(source: NDArray[np.float32], got: NDArray[np.float32]) -> Agreemen
     )
 
 
-def objection(variant: str, found: Agreement) -> str:
-    """Why the file cannot be the model it was made from, or an empty string."""
+def objection(mode: str, found: Agreement) -> str:
+    """Why the file, converted by `mode`, cannot be the model it was made from, or an empty string."""
     wrong = "converted file disagrees with its source: "
     if not found.finite:
         return wrong + "its outputs are NaN or infinite"
-    floor = SQNR_FLOOR_DB[variant]
+    floor = SQNR_FLOOR_DB[mode]
     if found.sqnr_db < floor:
         return (
-            f"{wrong}SQNR {found.sqnr_db:.1f} dB, at least {floor:.0f} dB is expected of {variant} "
+            f"{wrong}SQNR {found.sqnr_db:.1f} dB, at least {floor:g} dB is expected of {mode} "
             f"(cosine {found.cosine:.3f}, max abs {found.max_abs:.3g}, {found.samples} samples)"
         )
     if found.following is not None and found.following < FOLLOWING_FLOOR:

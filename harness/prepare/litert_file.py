@@ -20,7 +20,7 @@ from harness.prepare.litert_run import allocated
 
 FLOATS = ("float16", "float32", "float64", "bfloat16")
 QUANTIZED = ("int2", "int4", "int8", "uint8", "int16")
-USABLE_INPUTS = ("float32", "int8", "uint8", "int16")
+USABLE_INPUTS = ("float32", "int8", "uint8", "int16", "int32", "int64", "bool")
 
 
 @dataclass(frozen=True)
@@ -86,16 +86,20 @@ def _described(tensor: _Tensor) -> dict[str, Any]:
 
 def _unsupported(graph: _Graph) -> str:
     """Why the harness cannot benchmark the model, or an empty string."""
-    names = ", ".join(repr(tensor.name) for tensor in graph.inputs)
-    if len(graph.inputs) != 1:
-        return f"the model has {len(graph.inputs)} inputs ({names or 'none'}); models with one input can be measured"
+    if not graph.inputs:
+        return "the model has no inputs"
     if not graph.outputs:
         return "the model has no outputs"
-    tensor = graph.inputs[0]
+    unusable = next((reason for tensor in graph.inputs if (reason := _unusable(tensor))), "")
+    if not unusable and any(output.dtype == "string" for output in graph.outputs):
+        return "the model has a string output"
+    return unusable
+
+
+def _unusable(tensor: _Tensor) -> str:
+    """Why an input cannot be filled, or an empty string."""
     if tensor.dtype not in USABLE_INPUTS:
         return f"the input {tensor.name!r} has type {tensor.dtype}; usable types: {', '.join(USABLE_INPUTS)}"
-    if any(output.dtype == "string" for output in graph.outputs):
-        return "the model has a string output"
     if not tensor.shape or any(size < 0 for size in tensor.signature[1:]):
         shape = "x".join("?" if size < 0 else str(size) for size in tensor.signature) or "unknown"
         return f"the input {tensor.name!r} has the open shape {shape}; convert the model with a fixed shape"
@@ -120,11 +124,24 @@ def variant_of(graph: _Graph) -> str:
     if "int16" in computed:
         return "int16x8"
     if "int8" in computed or "uint8" in computed:
-        integer_io = all(tensor.dtype in QUANTIZED for tensor in graph.inputs)
-        return "int8" if integer_io else "full_integer"
-    if weights & {"int8", "uint8", "int4", "int2"}:
-        return "dynamic_range"
-    return "float16" if "float16" in weights else "float32"
+        return "int8" if _integer_outside(graph) else "full_integer"
+    small = weights & {"int8", "uint8", "int4", "int2"}
+    if not small:
+        return "float16" if "float16" in weights else "float32"
+    four = "int8" not in small and "uint8" not in small
+    users = {
+        operator.name for operator in graph.operators if any(t.constant and t.dtype in small for t in operator.inputs)
+    }
+    if users == {"DEQUANTIZE"}:
+        return "weight_only_int4" if four else "weight_only_int8"
+    return "dynamic_range_int4" if four else "dynamic_range"
+
+
+def _integer_outside(graph: _Graph) -> bool:
+    """Whether inputs are quantized; where all are ids, which always are integers, whether outputs are."""
+    quantized = any(tensor.dtype in QUANTIZED for tensor in graph.inputs)
+    boundary = graph.inputs if quantized else graph.outputs
+    return all(tensor.dtype not in FLOATS for tensor in boundary)
 
 
 def float_operators(graph: _Graph) -> list[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -9,11 +10,14 @@ import numpy as np
 
 from harness.errors import ModelFileError
 from harness.prepare.faults import UnsupportedModelError, missing
+from harness.prepare.interface import Interface, packed
+from harness.prepare.recipe import InputSpec
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 THREADS = 2
+ONE_INPUT = "image"
 
 
 def interpreter_class() -> Any:
@@ -48,29 +52,81 @@ def allocated(path: Path) -> Any:
 
 
 class Model:
-    """A model with one input; of several outputs the first is read."""
+    """A model file; samples of several inputs, and outputs of several tensors, are packed in the file's order."""
 
     def __init__(self, path: Path) -> None:
+        self._path = path
         self._interpreter = allocated(path)
-        self._input = self._interpreter.get_input_details()[0]
-        self._output = self._interpreter.get_output_details()[0]
-
-    @property
-    def input_shape(self) -> tuple[int, ...]:
-        """The shape of one sample, without the batch."""
-        return tuple(int(size) for size in self._input["shape"][1:])
+        self._inputs = self._interpreter.get_input_details()
+        self._outputs = self._interpreter.get_output_details()
+        self.interface = _interface(self._interpreter, self._inputs, self._outputs)
 
     def run(self, inputs: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Outputs float32 (n, ...) for `inputs` float32 (n, *input_shape), one inference a sample."""
-        return np.concatenate([self._one(sample[None]) for sample in inputs])
+        """Outputs float32 (n, ...), or packed (n, elements), for samples float32 (n, *packed_shape).
 
-    def _one(self, sample: NDArray[np.float32]) -> NDArray[np.float32]:
-        self._interpreter.set_tensor(self._input["index"], quantized(sample, self._input))
+        Raises:
+            UnsupportedModelError: an output changes its shape with the input.
+        """
+        results = [self._one(sample[None]) for sample in inputs]
+        for order, details in enumerate(self._outputs):
+            if len({result[order].shape for result in results}) > 1:
+                text = f"the output {details['name']!r} changes its shape with the input"
+                raise UnsupportedModelError(text, where=str(self._path))
+        return packed([np.concatenate(arrays) for arrays in zip(*results, strict=True)])
+
+    def feeds(self, samples: NDArray[np.float32]) -> Iterator[dict[str, NDArray[Any]]]:
+        """Each sample as the arrays of the inputs by name, in the file's own types and with a batch of 1."""
+        for sample in samples:
+            parts = self.interface.unpack(sample[None])
+            yield {
+                spec.name: quantized(values, details)
+                for spec, values, details in zip(self.interface.inputs, parts, self._inputs, strict=True)
+            }
+
+    def _one(self, sample: NDArray[np.float32]) -> list[NDArray[np.float32]]:
+        for details, values in zip(self._inputs, self.interface.unpack(sample), strict=True):
+            self._interpreter.set_tensor(details["index"], quantized(values, details))
         self._interpreter.invoke()
-        return dequantized(self._interpreter.get_tensor(self._output["index"]), self._output)
+        return [_batched(self._interpreter.get_tensor(details["index"]), details) for details in self._outputs]
 
 
-def quantized(values: NDArray[np.float32], details: Any) -> NDArray[Any]:
+def _batched(values: NDArray[Any], details: Any) -> NDArray[np.float32]:
+    """One sample's output (1, ...), whatever the file calls its batch."""
+    result = dequantized(values, details)
+    return result if result.ndim and result.shape[0] == 1 else result[None]
+
+
+def _interface(interpreter: Any, inputs: Sequence[Any], outputs: Sequence[Any]) -> Interface:
+    """The names are those of the first signature; without one they are made up by position."""
+    signatures = interpreter.get_signature_list()
+    if not signatures:
+        names, results = made_up_names(len(inputs), len(outputs))
+        return Interface(tuple(_spec(*pair) for pair in zip(names, inputs, strict=True)), results, named=False)
+    runner = interpreter.get_signature_runner(next(iter(signatures)))
+    names = _names(runner.get_input_details(), inputs)
+    results = _names(runner.get_output_details(), outputs)
+    return Interface(tuple(_spec(*pair) for pair in zip(names, inputs, strict=True)), results)
+
+
+def made_up_names(inputs: int, outputs: int) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Names of the inputs and outputs of a file that has no signature."""
+    names = (ONE_INPUT,) if inputs == 1 else tuple(f"input_{order}" for order in range(inputs))
+    return names, ("output",) if outputs == 1 else tuple(f"output_{order}" for order in range(outputs))
+
+
+def _names(signature: Any, details: Sequence[Any]) -> tuple[str, ...]:
+    """The signature's name of each tensor, in the order of the file; the tensor's own name where it has none."""
+    by_index = {int(entry["index"]): name for name, entry in signature.items()}
+    return tuple(by_index.get(int(entry["index"]), str(entry["name"])) for entry in details)
+
+
+def _spec(name: str, details: Any) -> InputSpec:
+    whole = np.dtype(details["dtype"]).kind in "iub" and details["quantization"][0] == 0.0
+    shape = tuple(int(size) for size in details["shape"][1:])
+    return InputSpec(name, shape, "int32" if whole else "float32")
+
+
+def quantized(values: NDArray[Any], details: Any) -> NDArray[Any]:
     """`values` in the type of the tensor: rounded and clipped by its scale and zero point when it is an integer."""
     dtype = np.dtype(details["dtype"])
     scale, zero_point = details["quantization"]

@@ -6,16 +6,23 @@ import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
+from harness.content import content_id
 from harness.domain import ModelRef, Status, VariantFile
-from harness.prepare.cache import Cache
+from harness.prepare.cache import Cache, Entry
 from harness.prepare.converters import Toolbox
 from harness.prepare.faults import fault_of
+from harness.prepare.group import grouped
 from harness.prepare.preparation import Preparation
 from harness.prepare.recipe import check_options, load_recipe
-from harness.prepare.rows import Rows, StepError
-from harness.prepare.source import Source, resolve
+from harness.prepare.retraining import Retraining
+from harness.prepare.rows import DATASET, DataSet, Rows, StepError
+from harness.prepare.source import CODE_VERSION, Source, resolve
 from harness.prepare.steps import INTERRUPTED, Step, StepRunner
+
+# Chunks are verified when they are read, and there may be gigabytes of them.
+_UNREAD_DATA = (f"{DATASET}/inputs-", f"{DATASET}/truths-")
 
 
 @dataclass(frozen=True)
@@ -43,12 +50,73 @@ def prepare_model(ref: ModelRef, variants: Sequence[str], context: Context) -> N
         key = source.key(_depends_on(source, context), context.tools)
         with context.cache.lock(key, context.cancel):
             if not context.cancel.is_set():
-                Preparation(context, source, key, rows).run()
+                _prepare_groups(source, key, rows, context)
     except Exception as error:  # also a defect of ours: it must not take the other models down
         rows.fail_rest(*fault_of(error))
     if context.cancel.is_set():
         rows.fail_rest(Status.INTERRUPTED, INTERRUPTED)
     rows.fail_rest(Status.FAILED, "the preparation ended without a result for this variant")
+
+
+def _prepare_groups(source: Source, key: str, rows: Rows, context: Context) -> None:
+    """The model as it is, then what each technique makes of it; a technique that fails costs its own rows only."""
+    first, *others = grouped(rows.wanted)
+    plain = Preparation(context, source, key, rows, first)
+    if source.data_options.get("data"):
+        plain.data = _data_set(plain, source, context)
+    plain.run()
+    for group in others:
+        if context.cancel.is_set():
+            return
+        try:
+            Retraining(context, source, group, plain).run()
+        except Exception as error:
+            status, reason = fault_of(error)
+            for name in group.names:
+                rows.fail(name, status, reason)
+
+
+def _data_set(plain: Preparation, source: Source, context: Context) -> DataSet:
+    """The public data set that the options name, from the cache or written by a worker.
+
+    Raises:
+        StepError: it cannot be read, or does not fit the model.
+    """
+    plain.load_source()
+    if plain.entry is None:
+        plain.build_source()
+    arguments = {
+        "kind": source.kind,
+        "path": str(source.path),
+        "data": dict(source.data_options),
+        "source": str(plain.require_entry().path),
+    }
+    facts = _one_step(Step("data_facts", "data_facts", arguments), source, context)
+    key = content_id([CODE_VERSION, facts], length=40)
+    with context.cache.lock(key, context.cancel):
+        entry = context.cache.load("datasets", key, unverified=_UNREAD_DATA)
+        if entry is None:
+            entry = _written(arguments, key, source, context)
+    for note in entry.meta["notes"]:
+        context.say(f"{source.name}: {note}")
+    options, preprocessing = ([(name, text) for name, text in facts[key]] for key in ("task_options", "preprocessing"))
+    return DataSet(entry.path / DATASET, facts["task"], tuple(options), tuple(preprocessing))
+
+
+def _written(arguments: dict[str, Any], key: str, source: Source, context: Context) -> Entry:
+    context.say(f"{source.name}: reading the data set {arguments['data']['data']}")
+    with context.cache.staging() as stage:
+        step = Step("dataset", "dataset", {**arguments, "folder": str(stage)})
+        return context.cache.commit("datasets", key, stage, _one_step(step, source, context))
+
+
+def _one_step(step: Step, source: Source, context: Context) -> dict[str, Any]:
+    result = context.runner.run(source.name, [step], on_progress=lambda _, text: context.say(f"{source.name}: {text}"))[
+        step.name
+    ]
+    if not result.ok:
+        raise StepError(result.status, result.reason)
+    return dict(result.value)
 
 
 def _depends_on(source: Source, context: Context) -> tuple[Path, ...]:
@@ -60,7 +128,4 @@ def _depends_on(source: Source, context: Context) -> tuple[Path, ...]:
         check_options(recipe, source.options, source.name)
         return recipe.depends_on(source.options)
     step = Step("describe", "describe", {"path": str(source.path), "options": dict(source.options)})
-    result = context.runner.run(source.name, [step])["describe"]
-    if not result.ok:
-        raise StepError(result.status, result.reason)
-    return tuple(Path(path) for path in result.value["depends_on"])
+    return tuple(Path(path) for path in _one_step(step, source, context)["depends_on"])

@@ -3,21 +3,23 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from harness.content import content_id
 from harness.domain import ModelRef
 from harness.errors import ModelFileError, RecipeError
-from harness.prepare import converters, given_data
+from harness.prepare import converters, data_choice
 from harness.prepare.cache import tree_sha256
 from harness.prepare.converters import Toolbox
+from harness.prepare.data_choice import DataChoice
+from harness.prepare.file_options import FILE_OPTIONS
 from harness.prepare.inspection import require_model_file
 from harness.prepare.recipe import recipe_path
 
 # Counted up when the code here changes what is written: older cache entries are then not used any more.
-CODE_VERSION = 1
+CODE_VERSION = 2
 _TOOLS = {
     "recipe": ("tensorflow", "keras", "scikit-learn"),
     "keras": ("tensorflow", "keras"),
@@ -25,13 +27,20 @@ _TOOLS = {
     "tflite": ("ai-edge-litert",),
 }
 _FILE_OPTIONS = ("representative", "test_data")
+TECHNIQUE_PREFIX = "technique."
+KEEP_FLOAT = "keep_float"
 
 
 @dataclass(frozen=True)
 class Source:
     """`kind` is ``recipe``, ``keras``, ``saved_model`` or ``tflite``; `builtin` recipes are ours and loaded in process.
 
-    `options` go to the builder, `converter_options` choose converters.
+    Attributes:
+        options: go to the builder.
+        converter_options: choose converters.
+        data_options: `data`, `data.*`, `task`, `task.*` and `preprocess.*`, see `harness.prepare.data_choice`.
+        technique_options: how techniques train, without the prefix ``technique.``.
+        keep_float: operators, or parts of tensor names, that quantized variants keep in float.
     """
 
     name: str
@@ -40,6 +49,9 @@ class Source:
     options: Mapping[str, str]
     converter_options: Mapping[str, str]
     builtin: bool = False
+    data_options: Mapping[str, str] = field(default_factory=dict)
+    technique_options: Mapping[str, str] = field(default_factory=dict)
+    keep_float: tuple[str, ...] = ()
 
     @property
     def from_tflite(self) -> bool:
@@ -71,11 +83,17 @@ class Source:
                 "kind": self.kind,
                 "source": _hashed(self.path),
                 "options": sorted(self.options.items()),
+                "task": sorted(self.task_options.items()),
                 "files": [_hashed(path.expanduser()) for path in files],
                 "tools": {name: tools.versions.get(name, "") for name in _TOOLS[self.kind]},
             },
             length=40,
         )
+
+    @property
+    def task_options(self) -> dict[str, str]:
+        """What decides on the source's own test split; the other data options are about a data set of its own."""
+        return {key: text for key, text in self.data_options.items() if key.partition(".")[0] == data_choice.TASK}
 
     def _is_file_option(self, key: str) -> bool:
         return self.kind != "recipe" and key in self.options
@@ -89,14 +107,26 @@ def resolve(ref: ModelRef) -> Source:
         ModelFileError: no such file, or not a model.
     """
     options = dict(ref.options)
-    chosen = {key: options.pop(key) for key in list(options) if key in converters.OPTIONS}
+    chosen = _taken(options, lambda key: key in converters.OPTIONS)
+    data = _taken(options, data_choice.is_data_option)
+    technique = _taken(options, lambda key: key.startswith(TECHNIQUE_PREFIX))
+    kept = options.pop(KEEP_FLOAT, "")
+    settings = {key.removeprefix(TECHNIQUE_PREFIX): text for key, text in technique.items()}
+    keep_float = tuple(part.strip() for part in kept.split(",") if part.strip())
+    DataChoice.from_texts(data)
     if ref.file is None:
-        return Source(ref.name, "recipe", recipe_path(ref.name), options, chosen, builtin=True)
+        path = recipe_path(ref.recipe or ref.name)
+        return Source(ref.name, "recipe", path, options, chosen, True, data, settings, keep_float)
     path = Path(ref.file).expanduser().absolute()
     kind = _kind(path)
     if kind != "recipe":
         _check_file_options(options, str(path))
-    return Source(ref.name, kind, path, options, chosen)
+    return Source(ref.name, kind, path, options, chosen, False, data, settings, keep_float)
+
+
+def _taken(options: dict[str, str], wanted: Callable[[str], bool]) -> dict[str, str]:
+    """The `wanted` options, which are removed from `options`."""
+    return {key: options.pop(key) for key in list(options) if wanted(key)}
 
 
 def _kind(path: Path) -> str:
@@ -122,8 +152,8 @@ def _kind(path: Path) -> str:
 
 def _check_file_options(options: Mapping[str, str], where: str) -> None:
     for key in options:
-        if key not in given_data.OPTIONS:
-            known = (*given_data.OPTIONS, *converters.OPTIONS)
+        if key not in FILE_OPTIONS:
+            known = (*FILE_OPTIONS, *converters.OPTIONS)
             near = difflib.get_close_matches(key, known, n=1)
             hint = f"Did you mean {near[0]}? " if near else ""
             raise RecipeError(

@@ -52,6 +52,10 @@ def _ignore_start(_: Step) -> None:
     """Default of `on_start`."""
 
 
+def _ignore_progress(_: Step, __: str) -> None:
+    """Default of `on_progress`."""
+
+
 def _ignore_result(_: Step, __: StepResult) -> None:
     """Default of `on_result`."""
 
@@ -73,15 +77,20 @@ class StepRunner:
         *,
         on_start: Callable[[Step], None] = _ignore_start,
         on_result: Callable[[Step, StepResult], None] = _ignore_result,
+        on_progress: Callable[[Step, str], None] = _ignore_progress,
+        legacy_keras: bool = False,
     ) -> dict[str, StepResult]:
-        """The result of every step, by name; blocks. Callbacks run in the caller's thread."""
-        book = _Book(steps, on_start, on_result)
+        """The result of every step, by name; blocks. Callbacks run in the caller's thread.
+
+        `legacy_keras` is for steps that train with tf-keras.
+        """
+        book = _Book(steps, on_start, on_result, on_progress)
         while book.pending:
             if not self._acquire():
                 book.give_up(Status.INTERRUPTED, INTERRUPTED)
                 break
             try:
-                self._one_worker(label, book)
+                self._one_worker(label, book, legacy_keras)
             finally:
                 self._slots.release()
         return book.results
@@ -94,7 +103,7 @@ class StepRunner:
                 self._slots.release()
         return False
 
-    def _one_worker(self, label: str, book: _Book) -> None:
+    def _one_worker(self, label: str, book: _Book, legacy_keras: bool) -> None:
         log_path = self._cache.log_path(label)
         with self._cache.staging() as folder:
             end = run_worker(
@@ -105,6 +114,7 @@ class StepRunner:
                 timeout_s=self._timeout_s,
                 cancel=self._cancel,
                 command=self._command,
+                legacy_keras=legacy_keras,
             )
         if end.cancelled:
             book.give_up(Status.INTERRUPTED, INTERRUPTED)
@@ -118,11 +128,15 @@ class _Book:
     """Which steps are done, in progress, or to do."""
 
     def __init__(
-        self, steps: Sequence[Step], on_start: Callable[[Step], None], on_result: Callable[[Step, StepResult], None]
+        self,
+        steps: Sequence[Step],
+        on_start: Callable[[Step], None],
+        on_result: Callable[[Step, StepResult], None],
+        on_progress: Callable[[Step, str], None],
     ) -> None:
         self.pending = list(steps)
         self.results: dict[str, StepResult] = {}
-        self._on_start, self._on_result = on_start, on_result
+        self._on_start, self._on_result, self._on_progress = on_start, on_result, on_progress
         self._retried: set[str] = set()
         self._started: str | None = None
         self._finished_here = 0
@@ -154,6 +168,9 @@ class _Book:
         if event.get("state") == "started":
             self._started = step.name
             self._on_start(step)
+            return
+        if event.get("state") == "progress":
+            self._on_progress(step, str(event.get("text", "")))
             return
         self._finished_here += 1
         self._finish(step, _result_of(event))

@@ -2,7 +2,7 @@
 
 Called as ``python fake_worker.py PLAN REQUEST EVENTS PARENT``. The plan is a JSON object from step name to what
 happens: ``crash``, ``crash_if_not_first``, ``hang``, ``garbage``, ``fail``, ``unsupported``, ``exit``, ``wrong``,
-``anew``.
+``anew``, ``slow`` (reports progress).
 """
 
 from __future__ import annotations
@@ -27,6 +27,12 @@ INFO = {
     "custom_operators": [],
     "unsupported": "",
 }
+DATA = {
+    "task": "classification",
+    "task_options": [["classes", "4"]],
+    "preprocessing": [["kind", "image"], ["height", "8"]],
+    "shapes": [[4]],
+}
 RIGHT = {"sqnr_db": 100.0, "max_abs": 0.1, "rmse": 0.1, "cosine": 1.0, "following": 1.0, "samples": 2, "finite": True}
 
 
@@ -44,7 +50,8 @@ def main() -> None:
 
         for position, step in enumerate(steps):
             emit(step=step["name"], state="started")
-            what = plan.get(step["name"], "")
+            technique = step["arguments"].get("technique", "")
+            what = plan.get(f"{step['name']} {technique}".strip(), "")
             misbehave(what, position, Path(plan_path), events)
             if what in ("fail", "unsupported"):
                 status = "FAILED" if what == "fail" else "UNSUPPORTED"
@@ -52,6 +59,8 @@ def main() -> None:
                 if any(step["name"] in other["needs"] for other in steps):
                     return
                 continue
+            for count in range(4 if what == "slow" else 0):
+                emit(step=step["name"], state="progress", text=f"{count + 1} of 4")
             emit(step=step["name"], state="finished", status="DONE", value=value(step, what), seconds=0.1)
 
 
@@ -77,19 +86,52 @@ def value(step: dict[str, Any], what: str) -> dict[str, Any]:
     arguments = step["arguments"]
     if step["action"] == "describe":
         return {"depends_on": []}
-    if step["action"] == "source":
-        folder = Path(arguments["folder"])
-        (folder / "calibration.npy").write_bytes(b"calibration")
-        (folder / "check.npz").write_bytes(os.urandom(8) if what == "anew" else b"check")
-        (folder / "saved_model").mkdir(exist_ok=True)
-        (folder / "saved_model" / "saved_model.pb").write_bytes(b"graph")
-        return {"weights": "random", "task": None, "notes": [], "variant": "float32"}
+    if step["action"] in ("source", "technique"):
+        return source(arguments, step["action"] == "technique", what)
+    if step["action"] == "data_facts":
+        return DATA | {"fingerprint": Path(arguments["data"]["data.path"]).read_text(), "samples": None}
+    if step["action"] == "dataset":
+        (Path(arguments["folder"]) / "dataset").mkdir()
+        (Path(arguments["folder"]) / "dataset" / "manifest.json").write_text(json.dumps(arguments["data"]))
+        return {"samples": 3, "notes": ["4 were left out"]}
     if step["action"] == "convert":
-        Path(arguments["output"]).write_bytes(f"{arguments['variant']} by {arguments['converter']}".encode())
+        base = " from a float file" if Path(arguments["base"]).is_file() else ""
+        Path(arguments["output"]).write_bytes(f"{arguments['variant']} by {arguments['converter']}{base}".encode())
         return {"conversion_s": 0.5}
-    size = {"float32": 400}.get(arguments["variant"], 100)
+    size = {"float32": 400, "pruned": 420}.get(arguments["variant"], 100)
     agreement = RIGHT | ({"sqnr_db": -0.2, "cosine": 0.1} if what == "wrong" else {})
-    return {"info": INFO | {"size_bytes": size}, "agreement": agreement}
+    Path(arguments["model"]).with_name("outputs.npy").write_bytes(b"outputs")
+    return {"info": INFO | {"size_bytes": size}, "agreement": agreement, "sparsity": 0.5, "clusters": None}
+
+
+def source(arguments: dict[str, Any], trained: bool, what: str) -> dict[str, Any]:
+    folder = Path(arguments["folder"])
+    (folder / "calibration.npy").write_bytes(b"calibration")
+    (folder / "check.npz").write_bytes(os.urandom(8) if what == "anew" else b"check")
+    (folder / "saved_model").mkdir(exist_ok=True)
+    (folder / "saved_model" / "saved_model.pb").write_bytes(b"graph")
+    if trained:
+        if os.environ.get("TF_USE_LEGACY_KERAS") != "1" or not (Path(arguments["source"]) / "weights.npz").is_file():
+            raise RuntimeError("not as a technique needs it")
+        settings = ",".join(f"{key}={text}" for key, text in arguments["settings"].items())
+        training = f"fine-tuned ({settings})" if settings else "fine-tuned"
+        return {
+            "technique": arguments["technique"],
+            "training": training,
+            "data": "labelled",
+            "notes": ["it went well"],
+        }
+    (folder / "interface.json").write_bytes(b"{}")
+    (folder / "weights.npz").write_bytes(b"weights")
+    return {
+        "weights": "random",
+        "task": None,
+        "task_options": [],
+        "preprocessing": [],
+        "parameters": 4,
+        "notes": [],
+        "variant": "float32",
+    }
 
 
 if __name__ == "__main__":

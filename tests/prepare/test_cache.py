@@ -59,7 +59,7 @@ def test_unverified_part_is_checked_only_when_asked(tmp_path: Path) -> None:
     cache = Cache(tmp_path / "cache")
     path = cache.commit("sources", "k", _staged(tmp_path / "s"), {}).path
     (path / "saved_model" / "large.bin").write_bytes(b"LARGE")
-    assert cache.load("sources", "k", unverified="saved_model/") is not None
+    assert cache.load("sources", "k", unverified=("saved_model/",)) is not None
     assert cache.load("sources", "k") is None
 
 

@@ -21,6 +21,7 @@ RECIPE = Recipe(description="d", input_shape=(4,), build=lambda options: BuiltMo
                 representative=lambda: np.zeros((2, 4), np.float32))
 """
 TOOLS = {"tensorflow": "2.21.0", "keras": "3.0", "ai-edge-quantizer": "0.10.0", "ai-edge-litert": "2.3.0"}
+OPTIMIZATION = {"tf-keras": "2.21.0", "tensorflow-model-optimization": "0.8.1"}
 
 
 @pytest.fixture
@@ -72,7 +73,7 @@ def test_every_variant_is_a_row_in_order(fake_worker: Make, run: Run, ref: Model
     assert by_name["int8"].reduction_pct == pytest.approx(75.0)
     assert by_name["int8"].conversion_s == 0.5
     assert by_name["int8"].weights == "random"
-    assert Path(by_name["int8"].path or "").read_bytes() == b"int8 by tensorflow"
+    assert Path(by_name["int8"].path or "").read_bytes() == b"int8 by tensorflow from a float file"
     assert Path(by_name["int8"].check_path or "").is_file()
     assert by_name["int8"].data_path is None
     assert not any(row.cached for row in rows)
@@ -255,7 +256,7 @@ def test_an_error_in_a_callback_stops_the_workers(fake_worker: Make, run: Run, r
 
 
 def test_unknown_variant_and_unwritable_cache_are_usage_errors(tmp_path: Path, ref: ModelRef) -> None:
-    with pytest.raises(UsageError, match="no variant 'int4'"):
+    with pytest.raises(UsageError, match="'int4' is not a variant"):
         prepare([ref], ["int4"], cache_dir=tmp_path)
     (tmp_path / "file").touch()
     with pytest.raises(UsageError, match="cannot be written"):
@@ -298,8 +299,156 @@ def test_the_converter_can_be_chosen(fake_worker: Make, run: Run, ref: ModelRef)
     assert {row.converter for row in run(fake_worker({}), [everywhere])} == {"tensorflow 2.21.0"}
 
 
-def test_with_more_cores_than_models_tensorflow_works_twice(fake_worker: Make, run: Run, ref: ModelRef) -> None:
+@pytest.fixture
+def all_tools() -> dict[str, object]:
+    from harness.prepare.converters import Toolbox
+
+    return {"tools": Toolbox(TOOLS | OPTIMIZATION)}
+
+
+def test_integer_variants_are_made_of_the_float_file_when_it_is_there(
+    fake_worker: Make, run: Run, ref: ModelRef
+) -> None:
+    rows = {row.variant: row for row in run(fake_worker({}), [ref])}
+    assert Path(rows["int16x8"].path or "").read_bytes() == b"int16x8 by tensorflow from a float file"
+    worker = fake_worker({"convert float32": "fail"})
+    Path(ref.file or "").write_text(RECIPE + "# changed\n", encoding="utf-8")
+    rows = {row.variant: row for row in run(worker, [ref])}
+    assert Path(rows["int16x8"].path or "").read_bytes() == b"int16x8 by tensorflow"
+
+
+def test_what_needs_the_saved_model_does_not_wait_for_the_float_file(
+    fake_worker: Make, run: Run, ref: ModelRef
+) -> None:
     worker = fake_worker({})
-    rows = run(worker, [ref], ["full_integer", "int8"], jobs=4)
-    assert {row.status for row in rows} == {Status.DONE}
-    assert ["convert int8", "check int8"] in worker.calls
+    everywhere = ModelRef("net", file=ref.file, options=(("converter", "tensorflow"),))
+    run(worker, [everywhere], jobs=4)
+    calls = [call for call in worker.calls if call != ["describe"]]
+    heavy = ["convert dynamic_range", "check dynamic_range", "convert float16", "check float16"]
+    assert heavy in calls
+    assert next(call for call in calls if "source" in call) == [
+        "source",
+        *(f"{what} {mode}" for mode in ("float32", "full_integer", "int8", "int16x8") for what in ("convert", "check")),
+    ]
+
+
+def test_techniques_are_trained_once_and_converted_from_their_own_source(
+    fake_worker: Make, run: Run, ref: ModelRef, all_tools: dict[str, object]
+) -> None:
+    worker, said = fake_worker({}), list[str]()
+    wanted = ["int8", "pruned+float32", "pruned", "pruned+int8", "pruned+float16", "qat+int8"]
+    rows = run(worker, [ref], wanted, on_progress=said.append, **all_tools)
+    assert [row.variant for row in rows] == ["int8", "pruned", "pruned+int8", "pruned+float16", "qat"]
+    assert {(row.status, row.reason) for row in rows} == {(Status.DONE, "")}
+    assert [row.technique for row in rows] == ["", "pruned", "pruned", "pruned", "qat"]
+    assert [row.training for row in rows] == ["", *["fine-tuned"] * 4]
+    assert [row.data_needed for row in rows] == ["representative", *["labelled"] * 4]
+    assert [row.reduction_pct for row in rows] == pytest.approx([75, -5, 75, 75, 75])
+    assert Path(rows[2].path or "").read_bytes() == b"pruned+int8 by tensorflow from a float file"
+    assert Path(rows[4].path or "").read_bytes() == b"qat by tensorflow"
+    assert rows[3].converter == "ai-edge-quantizer 0.10.0"
+    assert len({row.check_path for row in rows}) == 3
+    assert (rows[1].sparsity, rows[1].clusters, rows[1].parameters) == (0.5, None, 4)
+    assert Path(rows[1].own_outputs_path or "").read_bytes() == b"outputs"
+    assert rows[0].hardware == ("CPU", "GPU (Android)", "Edge TPU", "Hexagon DSP")
+    assert "net: training it again (pruned)" in said
+    assert "net: it went well" in said
+    assert sum("source" in call for call in worker.calls) == 3
+    asked = len(worker.calls)
+    again = run(worker, [ref], wanted, **all_tools)
+    assert [call for call in worker.calls[asked:] if call != ["describe"]] == []
+    assert all(row.cached for row in again)
+
+
+def test_a_technique_alone_still_counts_from_the_plain_float_file(
+    fake_worker: Make, run: Run, ref: ModelRef, all_tools: dict[str, object]
+) -> None:
+    rows = run(fake_worker({}), [ref], ["pruned+int8"], **all_tools)
+    assert [(row.variant, row.reduction_pct) for row in rows] == [("pruned+int8", pytest.approx(75.0))]
+
+
+def test_settings_of_techniques_are_part_of_the_key(
+    fake_worker: Make, run: Run, ref: ModelRef, all_tools: dict[str, object]
+) -> None:
+    run(fake_worker({}), [ref], ["pruned"], **all_tools)
+    other = ModelRef("net", file=ref.file, options=(("technique.sparsity", "0.9"),))
+    row = run(fake_worker({}), [other], ["pruned"], **all_tools)[0]
+    assert (row.cached, row.training) == (False, "fine-tuned (sparsity=0.9)")
+
+
+@pytest.mark.parametrize(
+    ("plan", "status", "reason"),
+    [("fail", Status.FAILED, "planned fail"), ("crash", Status.CRASHED, "ended by SIGSEGV")],
+)
+def test_a_technique_that_fails_costs_its_own_rows_only(
+    fake_worker: Make,
+    run: Run,
+    ref: ModelRef,
+    all_tools: dict[str, object],
+    plan: str,
+    status: Status,
+    reason: str,
+) -> None:
+    run(fake_worker({}), [ref], ["int8"], **all_tools)
+    rows = run(fake_worker({"source pruned": plan}), [ref], ["int8", "pruned", "pruned+int8", "qat"], **all_tools)
+    assert [row.status for row in rows] == [Status.DONE, status, status, Status.DONE]
+    assert reason in rows[1].reason
+    assert (rows[1].technique, rows[1].data_needed) == ("pruned", "labelled")
+
+
+def test_techniques_name_the_extra_they_need(fake_worker: Make, run: Run, ref: ModelRef) -> None:
+    rows = run(fake_worker({}), [ref], ["int8", "qat"])
+    assert rows[0].status is Status.DONE
+    assert rows[1].status is Status.FAILED
+    assert rows[1].reason == "tf-keras is not installed. pip install 'on-device-benchmark-harness[optimization]'"
+
+
+def test_what_only_the_quantizer_makes_is_made_by_it(fake_worker: Make, run: Run, ref: ModelRef) -> None:
+    everywhere = ModelRef("net", file=ref.file, options=(("converter", "tensorflow"),))
+    rows = run(fake_worker({}), [everywhere], ["float16", "weight_only_int8"])
+    assert [row.converter for row in rows] == ["tensorflow 2.21.0", "ai-edge-quantizer 0.10.0"]
+    kept = ModelRef("net", file=ref.file, options=(("keep_float", "SOFTMAX, head"),))
+    rows = run(fake_worker({}), [kept], ["int8", "qat"])
+    assert rows[0].converter == "ai-edge-quantizer 0.10.0"
+    asked = ModelRef("net", file=ref.file, options=(("keep_float", "SOFTMAX"), ("converter", "tensorflow")))
+    row = run(fake_worker({}), [asked], ["int8"])[0]
+    assert "cannot keep parts of a model in float. Use ai-edge-quantizer" in row.reason
+
+
+def test_a_public_data_set_is_written_once_and_said_in_every_row(
+    fake_worker: Make, run: Run, ref: ModelRef, tmp_path: Path
+) -> None:
+    (tmp_path / "data.txt").write_text("version 1", encoding="utf-8")
+    options = (("data", "npz"), ("data.path", str(tmp_path / "data.txt")))
+    worker, said = fake_worker({"dataset": "slow"}), list[str]()
+    rows = run(worker, [ModelRef("net", file=ref.file, options=options)], ["float32", "int8"], on_progress=said.append)
+    assert {(row.status, row.reason) for row in rows} == {(Status.DONE, "")}
+    assert {(row.task, row.task_options) for row in rows} == {("classification", (("classes", "4"),))}
+    assert {row.preprocessing for row in rows} == {(("kind", "image"), ("height", "8"))}
+    assert len({row.data_path for row in rows}) == 1
+    assert (Path(rows[0].data_path or "") / "manifest.json").is_file()
+    assert "net: 2 of 4" in said
+    assert "net: 4 were left out" in said
+    again = run(worker, [ModelRef("other", file=ref.file, options=options)], ["int8"])[0]
+    assert (again.cached, again.data_path) == (True, rows[0].data_path)
+    assert worker.calls.count(["dataset"]) == 1
+    (tmp_path / "data.txt").write_text("version 2", encoding="utf-8")
+    changed = run(worker, [ModelRef("net", file=ref.file, options=options)], ["int8"])[0]
+    assert changed.cached
+    assert changed.data_path != again.data_path
+
+
+def test_a_data_set_that_does_not_fit_fails_the_model(
+    fake_worker: Make, run: Run, ref: ModelRef, tmp_path: Path
+) -> None:
+    (tmp_path / "data.txt").write_text("version 1", encoding="utf-8")
+    options = (("data", "npz"), ("data.path", str(tmp_path / "data.txt")))
+    rows = run(fake_worker({"dataset": "fail"}), [ModelRef("net", file=ref.file, options=options)], ["float32", "int8"])
+    assert {(row.status, row.reason) for row in rows} == {(Status.FAILED, "planned fail")}
+    nowhere = run(fake_worker({}), [ModelRef("net", file=ref.file, options=(("data", "npz"),))], ["int8"])[0]
+    assert "the data set 'npz' has no path" in nowhere.reason
+
+
+def test_a_recipe_may_go_by_another_name(fake_worker: Make, run: Run) -> None:
+    row = run(fake_worker({}), [ModelRef("mine", recipe="digits_cnn")], ["float32"])[0]
+    assert (row.model, row.status) == ("mine", Status.DONE)

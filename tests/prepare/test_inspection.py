@@ -36,7 +36,6 @@ def test_an_integer_model_has_scales(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("settings", "what"),
     [
-        ({"inputs": 2}, "the model has 2 inputs ('input_0', 'input_1')"),
         ({"kind": 5}, "the input 'input_0' has type string"),
         ({"shape": (1, -1, 4)}, "the input 'input_0' has the open shape 1x?x4"),
         ({"shape": (8, 4)}, "a batch of 8"),
@@ -50,6 +49,12 @@ def test_intact_models_that_cannot_be_measured_say_why(tmp_path: Path, settings:
     info = inspect_model(tiny.write_model(tmp_path / "m.tflite", **settings))
     pattern = what if ".*" in what else re.escape(what)
     assert re.search(pattern, info.unsupported), info.unsupported
+
+
+def test_several_inputs_can_be_measured(tmp_path: Path) -> None:
+    info = inspect_model(tiny.write_model(tmp_path / "m.tflite", inputs=2))
+    assert info.unsupported == ""
+    assert [tensor.name for tensor in info.inputs] == ["input_0", "input_1"]
 
 
 def test_an_open_batch_is_measured_at_one(tmp_path: Path) -> None:

@@ -5,8 +5,8 @@ import math
 import numpy as np
 import pytest
 
-from harness.domain import VARIANTS
 from harness.prepare.judgement import SQNR_FLOOR_DB, agreement, objection
+from harness.variants import MODES
 
 RNG = np.random.default_rng(5)
 SOURCE = RNG.normal(size=(10, 1000)).astype(np.float32)
@@ -21,7 +21,7 @@ def test_the_same_outputs_agree_exactly() -> None:
     found = agreement(SOURCE, SOURCE)
     assert (found.max_abs, found.rmse, found.cosine, found.samples) == (0.0, 0.0, 1.0, 10)
     assert found.sqnr_db == math.inf
-    assert all(objection(variant, found) == "" for variant in VARIANTS)
+    assert all(objection(variant, found) == "" for variant in MODES)
 
 
 def test_figures_against_a_hand_calculation() -> None:
@@ -34,7 +34,7 @@ def test_figures_against_a_hand_calculation() -> None:
     assert found.cosine == pytest.approx((1 + 1 + 9 + 6) / math.sqrt(20 * 15))
 
 
-@pytest.mark.parametrize("variant", VARIANTS)
+@pytest.mark.parametrize("variant", MODES)
 def test_noise_passes_above_the_floor_and_fails_below(variant: str) -> None:
     floor = SQNR_FLOOR_DB[variant]
     assert objection(variant, agreement(SOURCE, _noisy(floor + 1))) == ""
@@ -46,7 +46,7 @@ def test_eleven_db_of_a_random_weight_int8_network_passes() -> None:
     assert objection("int8", agreement(SOURCE, _noisy(11.0))) == ""
 
 
-@pytest.mark.parametrize("variant", VARIANTS)
+@pytest.mark.parametrize("variant", MODES)
 @pytest.mark.parametrize("wrong", ["unrelated", "zeros", "negated", "shifted", "shuffled", "nan", "infinite"])
 def test_a_wrong_file_cannot_pass(variant: str, wrong: str) -> None:
     outputs = {

@@ -20,8 +20,13 @@ layers = keras.layers
 model = keras.Sequential([keras.Input((16, 16, 3)), layers.Conv2D(8, 3, activation="relu"), layers.Flatten(),
                           layers.Dense(5, activation="softmax")])
 model.save(sys.argv[1] + "/net.keras")
-two = keras.Input((4,), name="left"), keras.Input((4,), name="right")
-keras.Model(two, layers.Add()(two)).save(sys.argv[1] + "/two.keras")
+two = keras.Input((6,), dtype="int32", name="words"), keras.Input((6, 4), name="extra")
+joined = layers.Dense(64, activation="relu")(layers.Add()([layers.Embedding(10, 4)(two[0]), two[1]]))
+pair = keras.Model(two, {"start": layers.Dense(5)(joined), "end": layers.Flatten()(joined)})
+pair.save(sys.argv[1] + "/two.keras")
+pair.export(sys.argv[1] + "/two_exported", verbose=False)
+text = keras.Input((4,), dtype="string", name="text")
+keras.Model(text, layers.Hashing(5)(text)).save(sys.argv[1] + "/text.keras")
 loose = keras.Input((None, None, 3))
 keras.Model(loose, layers.GlobalAveragePooling2D()(layers.Conv2D(4, 3)(loose))).save(sys.argv[1] + "/loose.keras")
 import tensorflow as tf
@@ -59,14 +64,17 @@ def sources(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def _accuracy(row: VariantFile) -> float:
+    from harness.accuracy.dataset import Dataset
     from harness.prepare.litert_run import Model
 
     assert row.path is not None
     assert row.data_path is not None
-    with np.load(row.data_path) as data:
-        inputs, labels = data["inputs"], data["labels"]
-    assert (len(labels), labels.dtype, inputs.dtype) == (719, np.int64, np.float32)
-    return float((Model(Path(row.path)).run(inputs).argmax(axis=1) == labels).mean())
+    dataset = Dataset.open(Path(row.data_path))
+    assert (dataset.sample_count, dataset.task.name, dataset.input_shapes) == (719, "classification", ((8, 8, 1),))
+    chunks = [dataset.chunk(index) for index in range(dataset.chunk_count)]
+    labels = [truth["label"] for chunk in chunks for truth in chunk.truths]
+    outputs = Model(Path(row.path)).run(np.concatenate([chunk.inputs for chunk in chunks]))
+    return float((outputs.argmax(axis=1) == labels).mean())
 
 
 def test_digits_in_all_six_variants(digits: dict[str, VariantFile]) -> None:
@@ -129,11 +137,11 @@ def test_a_keras_file_loses_its_softmax_and_a_saved_model_works(sources: Path, t
 
 
 def test_models_that_cannot_be_converted_say_why(sources: Path, tmp_path: Path) -> None:
-    refs = [ModelRef(name, file=str(sources / f"{name}.keras")) for name in ("two", "loose")]
+    refs = [ModelRef(name, file=str(sources / f"{name}.keras")) for name in ("text", "loose")]
     refs.append(ModelRef("loose", file=str(sources / "loose.keras"), options=(("input_shape", "24,24,3"),)))
-    two, loose, fixed = prepare(refs, ["float32"], cache_dir=tmp_path)
-    assert two.status is Status.UNSUPPORTED
-    assert "2 inputs ('left', 'right')" in two.reason
+    text, loose, fixed = prepare(refs, ["float32"], cache_dir=tmp_path)
+    assert text.status is Status.UNSUPPORTED
+    assert "the input 'text' is string; float32 or int32 is needed" in text.reason
     assert loose.status is Status.UNSUPPORTED
     assert "Give the option input_shape" in loose.reason
     assert (fixed.status, fixed.reason) == (Status.DONE, "")
@@ -179,7 +187,7 @@ def test_the_silently_wrong_route_is_caught(sources: Path, tmp_path: Path) -> No
         "def build(options):\n"
         "    import keras, tensorflow as tf\n"
         f"    model = keras.models.load_model({str(sources / 'net.keras')!r}, compile=False)\n"
-        "    room.export_keras = lambda model, shape, target: tf.saved_model.save(model, str(target))\n"
+        "    room.export_keras = lambda model, interface, target: tf.saved_model.save(model, str(target))\n"
         "    return BuiltModel(model, 'random')\n"
         "RECIPE = Recipe(description='d', input_shape=(16, 16, 3), build=build,\n"
         "    representative=lambda: np.random.default_rng(1).uniform(size=(10, 16, 16, 3)).astype(np.float32))\n"
@@ -187,3 +195,53 @@ def test_the_silently_wrong_route_is_caught(sources: Path, tmp_path: Path) -> No
     rows = prepare([ModelRef("wrong", file=str(recipe))], ["float32", "int8"], cache_dir=tmp_path / "cache")
     assert {row.status for row in rows} == {Status.FAILED}
     assert all(row.reason for row in rows)
+
+
+@pytest.mark.parametrize("name", ["two.keras", "two_exported"])
+def test_several_inputs_and_outputs_go_by_name_order(sources: Path, tmp_path: Path, name: str) -> None:
+    from harness.prepare.litert_run import Model
+
+    wanted = ["float32", "dynamic_range", "full_integer", "int8"]
+    rows = prepare([ModelRef("two", file=str(sources / name))], wanted, cache_dir=tmp_path)
+    assert {(row.status, row.reason) for row in rows} == {(Status.DONE, "")}
+    for row in rows:
+        interface = Model(Path(row.path or "")).interface
+        assert [(spec.name, spec.shape, spec.dtype) for spec in interface.inputs] == [
+            ("extra", (6, 4), "float32"),
+            ("words", (6,), "int32"),
+        ]
+        assert interface.outputs == ("end", "start")
+        assert row.source_error is not None
+        assert row.source_error.cosine > 0.99
+        with np.load(row.check_path or "") as check:
+            assert check["inputs"].shape == (10, 30)
+            assert np.load(row.own_outputs_path or "").shape == check["outputs"].shape == (10, 6 * 64 + 6 * 5)
+    assert [tensor.dtype for tensor in rows[3].inputs] == ["int8", "int32"]
+    assert {tensor.dtype for tensor in rows[3].outputs} == {"int8"}
+
+
+def test_integer_files_are_those_of_the_public_converter(digits: dict[str, VariantFile]) -> None:
+    """They are made of the float file by functions of TensorFlow that are not public."""
+    import os
+    import subprocess
+    import sys
+
+    from harness.prepare.children import worker_environment
+    from harness.prepare.litert_run import Model
+
+    source = Path(digits["int8"].check_path or "").parent
+    for mode in ("full_integer", "int8", "int16x8"):
+        made = source.parent / f"public-{mode}.tflite"
+        code = (
+            "from pathlib import Path; import numpy as np; from harness.prepare.interface import Interface\n"
+            "from harness.prepare.tensorflow_converter import feeds_of, from_saved_model\n"
+            f"source = Path({str(source)!r}); samples = np.load(source / 'calibration.npy')\n"
+            f"content = from_saved_model({mode!r}, str(source / 'saved_model'),\n"
+            "                           feeds_of(Interface.read(source), samples), qat=False)\n"
+            f"Path({str(made)!r}).write_bytes(content)"
+        )
+        environment = worker_environment(os.environ)
+        subprocess.run([sys.executable, "-c", code], check=True, env=environment, capture_output=True)
+        with np.load(digits[mode].check_path or "") as check:
+            inputs = check["inputs"]
+        assert np.array_equal(Model(made).run(inputs), Model(Path(digits[mode].path or "")).run(inputs)), mode

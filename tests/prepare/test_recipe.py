@@ -26,7 +26,10 @@ def _write(folder: Path, text: str) -> Path:
 
 
 def test_built_in_names_are_the_files() -> None:
-    assert recipe_names() == ("digits_cnn", "inception_v3", "mobilenet_v1", "mobilenet_v2", "resnet_v2_101")
+    names = recipe_names()
+    assert {"digits_cnn", "inception_v3", "mobilenet_v1", "mobilenet_v2", "resnet_v2_101"} <= set(names)
+    assert list(names) == sorted(names)
+    assert all(recipe_path(name).is_file() for name in names)
 
 
 def test_names_and_recipes_are_had_without_tensorflow() -> None:
@@ -69,8 +72,8 @@ def test_user_recipe_is_loaded_by_path(tmp_path: Path) -> None:
         ("import nonexistent_module_abc\n", "raises ModuleNotFoundError", "mine.py:1"),
         ("x = 1\n", "has no RECIPE", "mine.py"),
         ("RECIPE = 3\n", "of type int", "mine.py"),
-        (GOOD.replace("(4,)", "(None, 4)"), "input_shape", "mine.py"),
-        (GOOD.replace('description="d"', 'description="d", task="classification"'), "belong together", "mine.py"),
+        (GOOD.replace("(4,)", "(None, 4)"), "input 'image' has the shape", "mine.py"),
+        (GOOD.replace('description="d"', 'description="d", test_data=tuple'), "test_data needs a task", "mine.py"),
         (GOOD.replace('description="d"', 'description="d", task="x"'), "task 'x' is unknown", "mine.py"),
     ],
 )

@@ -3,6 +3,7 @@ from __future__ import annotations
 import numpy as np
 
 from harness.prepare.given_data import synthetic
+from harness.prepare.recipe import InputSpec
 from harness.prepare.synthetic import natural_images
 
 
@@ -32,8 +33,8 @@ def test_amplitude_falls_with_frequency() -> None:
 
 
 def test_other_shapes_are_uniform_in_the_range() -> None:
-    vectors = synthetic((300,), (2.0, 3.0))
+    vectors = synthetic(InputSpec("x", (300,)), (2.0, 3.0))
     assert vectors.shape == (10, 300)
     assert vectors.min() >= 2.0
     assert vectors.max() <= 3.0
-    assert synthetic((16, 16, 1), (0.0, 1.0)).shape == (10, 16, 16, 1)
+    assert synthetic(InputSpec("x", (16, 16, 1)), (0.0, 1.0)).shape == (10, 16, 16, 1)

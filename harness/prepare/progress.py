@@ -1,0 +1,38 @@
+"""In the worker: telling the controller how far a long step is. Each report also puts off the step's deadline."""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from collections.abc import Callable, Iterator
+
+MIN_INTERVAL_S = 1.0
+
+
+class _Channel:
+    """Where reports go; nowhere outside a worker."""
+
+    def __init__(self) -> None:
+        self.send: Callable[[str], None] | None = None
+        self.last_s = 0.0
+
+
+_channel = _Channel()
+
+
+@contextlib.contextmanager
+def sending_to(send: Callable[[str], None]) -> Iterator[None]:
+    """Send what `report` is told to `send`."""
+    _channel.send, _channel.last_s = send, time.monotonic()
+    try:
+        yield
+    finally:
+        _channel.send = None
+
+
+def report(text: str) -> None:
+    """One line on how far the step is, such as ``1,200 of 50,000 images``; at most one a second is passed on."""
+    now_s = time.monotonic()
+    if _channel.send is not None and now_s - _channel.last_s >= MIN_INTERVAL_S:
+        _channel.last_s = now_s
+        _channel.send(text)
