@@ -13,8 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from harness.accuracy import ImagePreprocessing, TaskSpec
-from harness.prepare import synthetic
-from harness.prepare.generated import drawing, scenes, training
+from harness.prepare.generated import scenes, training
 from harness.prepare.recipe import BuiltModel, Recipe, Training
 
 if TYPE_CHECKING:
@@ -151,7 +150,6 @@ RECIPE = Recipe(
             ("input_size", str(scenes.SIZE)),
         ),
     ),
-    depends_on=lambda _: training.sources(synthetic, drawing, scenes),
     network=_network,
     training=TRAINING,
     preprocessing=ImagePreprocessing(scenes.SIZE, scenes.SIZE, std=(255.0, 255.0, 255.0)),

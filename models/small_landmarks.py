@@ -13,8 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from harness.accuracy import ImagePreprocessing, TaskSpec
-from harness.prepare import synthetic
-from harness.prepare.generated import drawing, faces, training
+from harness.prepare.generated import faces, training
 from harness.prepare.recipe import BuiltModel, Recipe, Training
 
 if TYPE_CHECKING:
@@ -127,7 +126,6 @@ RECIPE = Recipe(
             ("eye_right", str(faces.RIGHT_EYE)),
         ),
     ),
-    depends_on=lambda _: training.sources(synthetic, drawing, faces),
     network=_network,
     training=TRAINING,
     preprocessing=ImagePreprocessing(faces.SIZE, faces.SIZE, 1, mean=(0.0,), std=(255.0,), order="L"),

@@ -81,8 +81,7 @@ RECIPE = Recipe(
     representative=lambda: _arrays(_training(), CALIBRATION_SAMPLES),
     test_data=lambda: (_arrays(_test()), list(_test().truths)),
     task=TaskSpec("question_answering", (("max_answer_tokens", "8"),)),
-    depends_on=lambda _: training.sources(spans),
     network=_network,
     training=TRAINING,
-    parameters=58_562,
+    parameters=58_658,
 )

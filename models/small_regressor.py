@@ -80,7 +80,6 @@ RECIPE = Recipe(
     representative=lambda: _split()[0][:CALIBRATION_SAMPLES],
     test_data=lambda: (_split()[2], _truths()),
     task="regression",
-    depends_on=lambda _: training.sources(),
     network=_network,
     training=TRAINING,
     parameters=2_817,

@@ -7,8 +7,7 @@ from functools import lru_cache
 from typing import Any
 
 from harness.accuracy import ImagePreprocessing, TaskSpec
-from harness.prepare import synthetic
-from harness.prepare.generated import drawing, masks, scenes, training
+from harness.prepare.generated import masks, training
 from harness.prepare.recipe import BuiltModel, Recipe, Training
 
 TRAINING_SAMPLES = 1200
@@ -68,7 +67,6 @@ RECIPE = Recipe(
     representative=lambda: _training().images[:CALIBRATION_SAMPLES],
     test_data=lambda: (_test().images, [{"mask": mask} for mask in _test().masks]),
     task=TaskSpec("segmentation", (("classes", str(len(masks.KINDS))),)),
-    depends_on=lambda _: training.sources(synthetic, drawing, masks, scenes),
     network=_network,
     training=TRAINING,
     preprocessing=ImagePreprocessing(masks.SIZE, masks.SIZE, std=(255.0, 255.0, 255.0), mean=(0.0, 0.0, 0.0)),

@@ -90,7 +90,6 @@ RECIPE = Recipe(
     representative=lambda: _training().features[:CALIBRATION_SAMPLES],
     test_data=lambda: (_test().features, [{"text": text} for text in _test().texts]),
     task=TaskSpec("speech", (("alphabet", tones.ALPHABET), ("blank", str(BLANK)), ("decoder", "greedy"))),
-    depends_on=lambda _: training.sources(tones),
     network=_network,
     training=TRAINING,
     parameters=65_740,

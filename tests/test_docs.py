@@ -26,9 +26,10 @@ from harness.sweep import expand, load_sweep, parse_sweep
 from harness.sweep.fields import BackendMapping
 
 ROOT = Path(__file__).parent.parent
-PAGES = sorted([ROOT / "README.md", ROOT / "CONTRIBUTING.md", ROOT / "CHANGELOG.md", *(ROOT / "docs").glob("*.md")])
+OTHER_PAGES = ("README.md", "CONTRIBUTING.md", "CHANGELOG.md", "models/README.md")
+PAGES = sorted([*(ROOT / name for name in OTHER_PAGES), *(ROOT / "docs").glob("*.md")])
 EXAMPLES = sorted((ROOT / "docs" / "examples").glob("*.yaml"))
-OUR_FOLDERS = "tests|harness|device_scripts|benchmarks|docs"
+OUR_FOLDERS = "tests|harness|device_scripts|benchmarks|docs|models|reports/published"
 ONE_VALUE = {"accelerator": "google-edgetpu", "optimization": "optimize_for_inference", "max_partitions": 1}
 
 

@@ -15,7 +15,9 @@ CASE = Case(
 
 
 def test_a_case_id_is_the_hash_of_the_whole_value() -> None:
-    assert CASE.case_id == content_id(asdict(CASE))
+    plain = asdict(CASE)
+    del plain["model"]["recipe"]
+    assert CASE.case_id == content_id(plain), "cases that were stored before a model had a recipe keep their ids"
     assert CASE.case_id == replace(CASE).case_id, "asking once does not change it"
     assert len(CASE.case_id) == 12
 
@@ -25,6 +27,7 @@ def test_a_case_id_is_the_hash_of_the_whole_value() -> None:
     [
         {"variant": "float32"},
         {"model": ModelRef("b")},
+        {"model": replace(CASE.model, recipe="digits_cnn")},
         {"target": Target()},
         {"backend": Backend(threads=2)},
         {"runtime": RuntimeRef()},

@@ -2,6 +2,7 @@
 
 import re
 import shlex
+import shutil
 from pathlib import Path
 
 import pytest
@@ -17,7 +18,9 @@ from tests.phone.server import AdbServer
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 HOST, PHONES = README.split("### Android phones")
-PAGES = sorted([ROOT / "README.md", ROOT / "CONTRIBUTING.md", *(ROOT / "docs").glob("*.md")])
+PAGES = sorted(
+    [ROOT / "README.md", ROOT / "CONTRIBUTING.md", ROOT / "models" / "README.md", *(ROOT / "docs").glob("*.md")]
+)
 SHORT = "{blocks: 2, min_s: 0.05, min_iterations: 2, max_s: 1, warmup_min_s: 0.01, warmup_max_s: 1}"
 
 
@@ -69,6 +72,7 @@ def test_every_command_of_the_first_job_runs(harness: CommandLine) -> None:
     """The README's own commands in its own order, with short windows and one model of its list."""
     pytest.importorskip("tensorflow")
     (harness.folder / "sweep.yaml").write_text(sweep_block(), encoding="utf-8")
+    shutil.copyfile(MODELS / "float32.tflite", harness.folder / "detector.tflite")
     overrides = [word for value in ("models=[digits_cnn]", f"measure={SHORT}") for word in ("--set", value)]
     for words in harness_commands(HOST):
         done = harness(*words, *(overrides if words[0] in ("plan", "run") and "--resume" not in words else []))
@@ -105,7 +109,7 @@ def test_every_command_for_phones_runs(harness: CommandLine, phone: VirtualPhone
     assert "nothing is changed" in ran["restore"]
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
 def test_links_and_pictures_lead_to_files(page: Path) -> None:
     for target in re.findall(r"\]\(([^)#]+)(?:#[^)]*)?\)", page.read_text(encoding="utf-8")):
         if not target.startswith("http"):

@@ -43,7 +43,20 @@ class _Matched:
     ignored: NDArray[np.bool_]
 
 
-def average_precision(images: Sequence[tuple[Detections, TruthBoxes]]) -> dict[str, float]:
+@dataclass(frozen=True)
+class MatchedImage:
+    """What one image adds to the figures, which does not depend on the other images."""
+
+    detections: _Matched
+    truth_labels: NDArray[np.int64]
+
+
+def match_image(detections: Detections, truth: TruthBoxes) -> MatchedImage:
+    """Hold the detections of one image against its truth."""
+    return MatchedImage(_match(detections, truth), truth.labels[~truth.crowd])
+
+
+def average_precision(images: Sequence[MatchedImage]) -> dict[str, float]:
     """`map` over all thresholds, `map50` and `map75` at one, and `mar100`: the mean of the highest recalls.
 
     Detections with equal scores go in the order of `images`.
@@ -51,10 +64,10 @@ def average_precision(images: Sequence[tuple[Detections, TruthBoxes]]) -> dict[s
     Raises:
         ValueError: no image has a truth box outside of crowd regions, so that nothing is defined.
     """
-    truth_labels = np.concatenate([truth.labels[~truth.crowd] for _, truth in images] or [np.zeros(0, np.int64)])
+    truth_labels = np.concatenate([image.truth_labels for image in images] or [np.zeros(0, np.int64)])
     if len(truth_labels) == 0:
         raise ValueError("average precision needs at least one truth box that is no crowd region")
-    matched = _by_class(_joined([_match(detections, truth) for detections, truth in images]))
+    matched = _by_class(_joined([image.detections for image in images]))
     classes, counts = np.unique(truth_labels, return_counts=True)
     first = np.searchsorted(matched.labels, classes, side="left")
     last = np.searchsorted(matched.labels, classes, side="right")

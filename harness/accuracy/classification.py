@@ -118,14 +118,17 @@ def _label(truth: Truth, index: int, classes: int) -> int:
 
 
 def _ranked(scores: NDArray[Any], labels: NDArray[np.int64]) -> tuple[NDArray[np.int64], Bools, Bools]:
-    """For each sample: the worst rank of its label, whether it shares the highest score, and whether any is NaN."""
+    """For each sample: the worst rank of its label, whether it shares the highest score, and whether there is none.
+
+    XNNPACK's clamping makes an infinity of a NaN, so that a highest score which is infinite says as little as NaN.
+    """
     ranks, ties, missing = np.empty(len(labels), np.int64), *np.empty((2, len(labels)), np.bool_)
     for start in range(0, len(labels), _ROWS_AT_ONCE):
         rows = slice(start, start + _ROWS_AT_ONCE)
         own = np.take_along_axis(scores[rows], labels[rows, None], axis=1)
         ranks[rows] = (scores[rows] >= own).sum(axis=1)
         ties[rows] = ((scores[rows] == own).sum(axis=1) > 1) & (own[:, 0] == scores[rows].max(axis=1))
-        missing[rows] = np.isnan(scores[rows]).any(axis=1)
+        missing[rows] = ~np.isfinite(scores[rows].max(axis=1))  # NaN where any is NaN
     return ranks, ties, missing
 
 

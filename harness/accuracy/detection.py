@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from harness.accuracy.average_precision import TruthBoxes, average_precision
+from harness.accuracy.average_precision import MatchedImage, TruthBoxes, average_precision, match_image
 from harness.accuracy.base import Record, TaskSpec, Truth
 from harness.accuracy.detection_decode import Detections, decode_yolo_v3, no_detections, select_detections
 from harness.accuracy.detection_settings import BOXES, YOLO_V3, DetectionSettings
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 # thousandths of a pixel and 1e-9 of a score are below what float32 outputs can tell apart, and keep records short
 _BOX_DECIMALS, _SCORE_DECIMALS = 3, 9
+_MATCHED = "matched"
 
 
 class Detection:
@@ -72,7 +73,7 @@ class Detection:
         """
         require_samples(self.name, records)
         try:
-            figures = average_precision([(_detections(record), _recorded_truth(record)) for record in records])
+            figures = average_precision([record.get(_MATCHED) or _matched(record) for record in records])
         except ValueError as error:
             raise TaskError(
                 f"the detections of {len(records)} images cannot be scored: {error}",
@@ -83,6 +84,10 @@ class Detection:
     def values(self, records: Sequence[Record]) -> NDArray[np.float64] | None:
         """None: average precision is no mean over images."""
         return None
+
+    def digested(self, records: Sequence[Record]) -> list[Record]:
+        """The records with their detections matched: most of the work of `summarise`, and the same in any selection."""
+        return [{**record, _MATCHED: _matched(record)} for record in records]
 
     def _classes(self, outputs: Arrays) -> int:
         """How many classes the outputs have, once they are known to fit the head."""
@@ -222,6 +227,10 @@ def _checked_labels(labels: NDArray[Any], classes: int, where: str) -> NDArray[n
             remedy="Number the classes of the data set as the model does.",
         )
     return labels.astype(np.int64)
+
+
+def _matched(record: Record) -> MatchedImage:
+    return match_image(_detections(record), _recorded_truth(record))
 
 
 def _detections(record: Record) -> Detections:

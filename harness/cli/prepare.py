@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 import threading
+from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import rich_click as click
 
+from harness.cli.diagnose import budget_seconds, diagnose, print_diagnoses
 from harness.cli.options import cache_option, jobs_option, json_option
 from harness.cli.outcome import EXIT_FAILED_ROW, EXIT_OK
 from harness.domain import VARIANTS, ModelRef, Status, VariantFile
@@ -19,15 +21,39 @@ if TYPE_CHECKING:
     from rich.console import Console
 
 
+_DIAGNOSED = "int8"
+
+
 @click.command("prepare")
 @click.argument("models", nargs=-1, required=True, metavar="MODEL...")
 @click.option(
     "--variants",
-    default=",".join(VARIANTS),
+    default=None,
     metavar="NAME,...",
-    help=f"Which variants, from: {', '.join(VARIANTS)}. [default: all]",
+    help="Which variants: a mode (float32, int8, …), or a technique (qat, pruned, clustered, …), also with a mode "
+    f"(pruned+int8). [default: {','.join(VARIANTS)}]",
 )
 @click.option("--weights", default=None, metavar="imagenet|random|PATH", help="Weights for the recipes that take them.")
+@click.option(
+    "--keep-float",
+    default=None,
+    metavar="NAME,...",
+    help="Operators (SOFTMAX) or parts of layer names that quantized variants keep in float.",
+)
+@click.option(
+    "--diagnose", "wants_diagnosis", is_flag=True, help="Measure which layers cost the accuracy of --variant instead."
+)
+@click.option("--variant", default=None, metavar="NAME", help=f"The variant to diagnose. [default: {_DIAGNOSED}]")
+@click.option("--budget", default=None, metavar="TIME", help="Time for the diagnosis of a model. [default: 120s]")
+@click.option(
+    "--sqnr",
+    "wanted_db",
+    default=None,
+    type=float,
+    metavar="DB",
+    help="The output SQNR that layers in float shall reach. [default: half the error]",
+)
+@click.option("--metric", is_flag=True, help="Score the task, too: with all quantized, and with layers in float.")
 @click.option(
     "--timeout", "timeout_s", type=float, default=1800.0, show_default=True, help="Seconds for one conversion."
 )
@@ -36,8 +62,14 @@ if TYPE_CHECKING:
 @json_option
 def prepare_command(
     models: tuple[str, ...],
-    variants: str,
+    variants: str | None,
     weights: str | None,
+    keep_float: str | None,
+    wants_diagnosis: bool,
+    variant: str | None,
+    budget: str | None,
+    wanted_db: float | None,
+    metric: bool,
     timeout_s: float,
     cache_dir: Path | None,
     jobs: int,
@@ -46,15 +78,53 @@ def prepare_command(
     """Build the variants of MODEL: a recipe's name, a recipe .py, a .keras file, a SavedModel folder or a .tflite file.
 
     A second run takes everything from the cache. A conversion that fails is a row with its reason.
+
+    With --diagnose: measure which layers cost the accuracy of one variant, and which to keep in float.
     """
+    references = tuple(model_reference(name, weights, keep_float) for name in models)
+    if wants_diagnosis:
+        _require_none("--diagnose", {"--variants": variants, "--keep-float": keep_float})
+        with _Progress(len(references), quiet=as_json) as progress:
+            found = diagnose(
+                references,
+                variant=variant or _DIAGNOSED,
+                budget_s=budget_seconds(budget or "120s"),
+                wanted_db=wanted_db,
+                metric=metric,
+                cache_dir=cache_dir,
+                timeout_s=timeout_s,
+                on_progress=progress.on_text,
+            )
+        print_diagnoses(found, as_json)
+        return EXIT_OK
+    given = {"--variant": variant, "--budget": budget, "--sqnr": wanted_db, "--metric": metric or None}
+    _require_none("a preparation", given, "It belongs to --diagnose.")
+    files = _prepared(references, _variants(variants or ",".join(VARIANTS)), timeout_s, cache_dir, jobs, quiet=as_json)
+    _print(files, as_json)
+    return EXIT_FAILED_ROW if any(file.status not in (Status.DONE, Status.UNSUPPORTED) for file in files) else EXIT_OK
+
+
+def _require_none(beside: str, options: Mapping[str, object], remedy: str = "") -> None:
+    for name, value in options.items():
+        if value is not None:
+            raise UsageError(f"{name} does not go with {beside}", remedy=remedy or "Leave one of them away.")
+
+
+def _prepared(
+    references: tuple[ModelRef, ...],
+    wanted: tuple[str, ...],
+    timeout_s: float,
+    cache_dir: Path | None,
+    jobs: int,
+    *,
+    quiet: bool,
+) -> tuple[VariantFile, ...]:
     from harness.prepare import default_cache_dir, prepare
 
-    references = tuple(model_reference(name, weights) for name in models)
-    wanted = _variants(variants)
     cancel = threading.Event()
-    with _Progress(len(references) * len(wanted), quiet=as_json) as progress:
+    with _Progress(len(references) * len(wanted), quiet=quiet) as progress:
         try:
-            files = prepare(
+            return prepare(
                 references,
                 wanted,
                 cache_dir=cache_dir or default_cache_dir(),
@@ -67,11 +137,9 @@ def prepare_command(
         except KeyboardInterrupt:
             cancel.set()
             raise
-    _print(files, as_json)
-    return EXIT_FAILED_ROW if any(file.status not in (Status.DONE, Status.UNSUPPORTED) for file in files) else EXIT_OK
 
 
-def model_reference(name: str, weights: str | None = None) -> ModelRef:
+def model_reference(name: str, weights: str | None = None, keep_float: str | None = None) -> ModelRef:
     """A recipe by its name, or a path.
 
     Raises:
@@ -79,7 +147,8 @@ def model_reference(name: str, weights: str | None = None) -> ModelRef:
     """
     from harness.prepare import recipe_names
 
-    options = (("weights", weights),) if weights is not None else ()
+    given = (("weights", weights), ("keep_float", keep_float))
+    options = tuple((key, text) for key, text in given if text is not None)
     if name in recipe_names():
         return ModelRef(name, options=options)
     path = Path(name)
@@ -99,13 +168,12 @@ def _known(name: str) -> str:
 
 
 def _variants(text: str) -> tuple[str, ...]:
-    names = tuple(dict.fromkeys(part.strip() for part in text.split(",") if part.strip()))
-    for name in names:
-        if name not in VARIANTS:
-            raise UsageError(f"{name!r} is not a variant", remedy=f"Variants: {', '.join(VARIANTS)}.")
+    from harness.prepare.engine import canonical
+
+    names = [part.strip() for part in text.split(",") if part.strip()]
     if not names:
         raise UsageError("no variant is named", remedy=f"Variants: {', '.join(VARIANTS)}.")
-    return names
+    return canonical(names)
 
 
 class _Progress:

@@ -96,8 +96,8 @@ def _table(view: RunView, name: str, form: str, output: Path | None, as_json: bo
 
     table = build_table(name, view)
     if as_json:
-        rows = [[cell.value for cell in row] for row in table.rows]
-        text = json.dumps({"table": name, "heads": table.heads, "rows": rows, "notes": table.notes}, indent=2) + "\n"
+        heads, rows = table.for_programs()
+        text = json.dumps({"table": name, "heads": heads, "rows": rows, "notes": table.notes}, indent=2) + "\n"
     else:
         text = render(table, form, get_terminal_size((120, 24)).columns)
     if output is None:

@@ -16,18 +16,23 @@ from harness.units import bytes_to_mb
 
 @dataclass(frozen=True)
 class _Column:
-    """`rank` says which columns leave first when the terminal is narrow: the highest."""
+    """`rank` says which columns leave first when the terminal is narrow: the highest.
+
+    A column with `telling` is there only when it is true for one of the files: sparsity says nothing of plain variants.
+    """
 
     title: str
     rank: int
     cell: Callable[[VariantFile], str]
     right: bool = False
+    telling: Callable[[VariantFile], bool] | None = None
 
 
 def prepared_table(files: Sequence[VariantFile], width: int) -> Table:
     """One line per variant; columns that do not fit into `width` cells are left out, the least needed first."""
     texts = {column.title: [clean(column.cell(file)) for file in files] for column in _COLUMNS}
-    shown = _fitting(texts, width)
+    telling = [column for column in _COLUMNS if column.telling is None or any(map(column.telling, files))]
+    shown = _fitting(telling, texts, width)
     table = Table(box=None, pad_edge=False, header_style="bold")
     for column in shown:
         table.add_column(column.title, justify="right" if column.right else "left", no_wrap=True)
@@ -36,8 +41,8 @@ def prepared_table(files: Sequence[VariantFile], width: int) -> Table:
     return table
 
 
-def _fitting(texts: dict[str, list[str]], width: int) -> list[_Column]:
-    shown = list(_COLUMNS)
+def _fitting(columns: Sequence[_Column], texts: dict[str, list[str]], width: int) -> list[_Column]:
+    shown = list(columns)
     while len(shown) > 2 and sum(_width(column, texts) + 2 for column in shown) - 2 > width:
         shown.remove(max(shown, key=lambda column: column.rank))
     return shown
@@ -64,6 +69,14 @@ def _size(size_bytes: int) -> str:
     return f"{bytes_to_mb(size_bytes):.3f}" if size_bytes else ""
 
 
+def _sparsity(file: VariantFile) -> str:
+    return f"{100 * file.sparsity:.0f} %" if file.sparsity is not None else ""
+
+
+def _is_technique(file: VariantFile) -> bool:
+    return bool(file.technique)
+
+
 _COLUMNS = (
     _Column("model", 0, lambda file: file.model),
     _Column("variant", 0, lambda file: file.variant),
@@ -76,11 +89,22 @@ _COLUMNS = (
         lambda file: f"{file.reduction_pct:.1f} %" if file.reduction_pct is not None else "",
         right=True,
     ),
+    _Column("sparsity", 3, _sparsity, right=True, telling=lambda file: "pruned" in file.technique),
+    _Column(
+        "clusters",
+        3,
+        lambda file: str(file.clusters) if file.clusters is not None else "",
+        right=True,
+        telling=lambda file: "clustered" in file.technique,
+    ),
+    _Column("needs", 6, lambda file: file.data_needed, telling=lambda file: file.data_needed not in ("", "none")),
     _Column("time", 6, lambda file: "cached" if file.cached else f"{file.conversion_s:.1f} s", right=True),
     _Column("input", 7, lambda file: " ".join(map(tensor_text, file.inputs))),
     _Column("output", 8, lambda file: " ".join(map(tensor_text, file.outputs))),
     _Column("cosine", 5, lambda file: f"{file.source_error.cosine:.5f}" if file.source_error else "", right=True),
     _Column("float ops", 6, lambda file: str(len(file.float_operators)) if file.path else "", right=True),
+    _Column("runs on", 8, lambda file: ", ".join(file.hardware), telling=lambda file: bool(file.hardware)),
+    _Column("training", 9, lambda file: file.training, telling=_is_technique),
     _Column("weights", 9, lambda file: file.weights),
     _Column("converter", 7, lambda file: file.converter),
 )

@@ -22,6 +22,7 @@ from harness.domain import (
     VariantFile,
 )
 from harness.errors import DatasetError, TaskError
+from harness.lab.interrupt import Interrupt
 from harness.lab.ledger import Ledger
 from harness.runtimes.base import InputChunk, Runtime
 from harness.units import ms_to_s
@@ -69,8 +70,12 @@ class AccuracyPass:
         self._waiting: dict[int, DatasetChunk] = {}
         self._scored = {chunk.index: len(chunk.sample_ids) for chunk in self._same_data(ledger.scores(case))}
 
-    def run(self, runtime: Runtime, request: InvocationRequest, progress: Progress, cancel: Event) -> InvocationResult:
+    def run(
+        self, runtime: Runtime, request: InvocationRequest, progress: Progress, interrupt: Interrupt
+    ) -> InvocationResult:
         """Score what is not scored yet, in one process; the check has the accuracy when all of it is there.
+
+        A pass may take hours: the first interrupt ends it behind the chunks that are on the device.
 
         Raises:
             StoreError: scores could not be made durable.
@@ -78,9 +83,13 @@ class AccuracyPass:
         todo = [index for index in range(len(self._plan)) if index not in self._scored]
         result = InvocationResult(Status.DONE)
         if todo:
-            result = runtime.stream(self._patient(request), self._chunks(todo), self._taker(progress), cancel)
-        if result.status is Status.DONE:
-            self._conclude()
+            chunks = self._chunks(todo, interrupt.stop)
+            result = runtime.stream(self._patient(request), chunks, self._taker(progress), interrupt.cancel)
+        if result.status is not Status.DONE:
+            return result
+        if interrupt.stop.is_set() and len(self._scored) < len(self._plan):
+            return replace(result, status=Status.INTERRUPTED)
+        self._conclude()
         return result
 
     def _patient(self, request: InvocationRequest) -> InvocationRequest:
@@ -90,7 +99,9 @@ class AccuracyPass:
         return replace(request, measure=replace(request.measure, timeout_s=request.measure.timeout_s + chunk_s))
 
     def _same_data(self, chunks: Sequence[ScoredChunk]) -> Sequence[ScoredChunk]:
-        if any(chunk.dataset_id != self._dataset.dataset_id for chunk in chunks):
+        """`chunks`, which are of this data set, as are those of the model's other cases: they are compared in pairs."""
+        known = {chunk.dataset_id for chunk in chunks} or self._ledger.data_scored_on(self._case.model)
+        if known - {self._dataset.dataset_id}:
             raise DatasetError(
                 "the data set was changed since its first chunks were scored",
                 where=str(self._dataset.folder),
@@ -98,8 +109,10 @@ class AccuracyPass:
             )
         return chunks
 
-    def _chunks(self, todo: Sequence[int]) -> Iterator[InputChunk]:
+    def _chunks(self, todo: Sequence[int], stop: Event) -> Iterator[InputChunk]:
         for index in todo:
+            if stop.is_set():
+                return
             chunk = self._dataset.chunk(index, self._limit)
             self._waiting[index] = replace(chunk, inputs=chunk.inputs[:0])  # truths wait for the outputs, inputs do not
             yield InputChunk(index, chunk.inputs)
@@ -152,15 +165,20 @@ def accuracy_of(task: Task, records: Sequence[Record]) -> AccuracyResult:
     return AccuracyResult(task.metric, metrics[task.metric], len(records), metrics, task.higher_is_better)
 
 
-def settle_differences(ledger: Ledger, cases: Sequence[Case]) -> None:
-    """Give every scored case its difference from float32 on the same samples, where both have been scored."""
+def settle_differences(ledger: Ledger, cases: Sequence[Case], cancel: Event | None = None) -> None:
+    """Give every scored case its difference from float32 on the same samples, where both have been scored.
+
+    Also anew: a resumed run may have scored a nearer float32 case than there was before. `cancel` ends it between two
+    cases, for the bootstrap of some metrics takes a minute or more.
+    """
     for case in cases:
+        if cancel is not None and cancel.is_set():
+            return
         check, reference = ledger[case.case_id].check, ledger.float_reference(case)
-        if check is None or check.accuracy is None or check.difference is not None or reference is None:
-            continue
-        found = _difference(ledger, case, reference)
-        if found is not None:
-            ledger.set_check(case, replace(check, difference=found))
+        if check is not None and check.accuracy is not None:
+            found = None if reference is None else _difference(ledger, case, reference)
+            if found != check.difference:
+                ledger.set_check(case, replace(check, difference=found))
 
 
 def _difference(ledger: Ledger, case: Case, reference: Case) -> Any:
@@ -169,7 +187,9 @@ def _difference(ledger: Ledger, case: Case, reference: Case) -> Any:
     file = ledger[case.case_id].file
     ours, theirs = ledger.scores(case), ledger.scores(reference)
     ids = [sample_id for chunk in ours for sample_id in chunk.sample_ids]
-    if file is None or len(ids) < 2 or ids != [sample_id for chunk in theirs for sample_id in chunk.sample_ids]:
+    same_data = len({chunk.dataset_id for chunk in (*ours, *theirs)}) == 1
+    same_ids = ids == [sample_id for chunk in theirs for sample_id in chunk.sample_ids]
+    if file is None or len(ids) < 2 or not (same_data and same_ids):
         return None  # not the same samples: nothing to pair
     try:
         return compare(

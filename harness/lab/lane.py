@@ -192,9 +192,10 @@ class Lane:
 
         try:
             scoring = AccuracyPass(case, file, context.accuracy.samples, context.ledger, self._token)
-            return scoring.run(self._runtimes[case.runtime], request, progress, context.interrupt.cancel)
+            return scoring.run(self._runtimes[case.runtime], request, progress, context.interrupt)
         except (DatasetError, TaskError) as error:
-            return InvocationResult(Status.FAILED, error=str(error))
+            where = f"{error.where}: " if error.where else ""
+            return InvocationResult(Status.FAILED, error=f"{where}{error.sentences}")
 
     def _judge_outputs(self, case: Case, made: OutputsPass) -> None:
         file = self._context.ledger[case.case_id].file

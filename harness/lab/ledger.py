@@ -12,6 +12,7 @@ from harness.domain import (
     Case,
     DeviceFacts,
     InvocationRecord,
+    ModelRef,
     OutputsCheck,
     Purpose,
     ResultRow,
@@ -128,6 +129,12 @@ class Ledger:
     def scores(self, case: Case) -> tuple[ScoredChunk, ...]:
         """The scored chunks of `case`, from this session or the one it resumes."""
         return self._store.scores(self.run_id, case.case_id)
+
+    def data_scored_on(self, model: ModelRef) -> frozenset[str]:
+        """The ids of the data sets that the first scored case of `model` saw, in this session or the one it resumes."""
+        cases = (entry.case for entry in self._cases.values() if entry.case.model == model)
+        chunks = next(filter(None, map(self.scores, cases)), ())
+        return frozenset(chunk.dataset_id for chunk in chunks)
 
     def row(self, case: Case) -> ResultRow:
         """The row as the evidence stands now."""

@@ -314,7 +314,7 @@ class _Session:
 
     def _finish(self, run: RunRecord, ledger: Ledger, state: str) -> SweepOutcome:
         report_dir = self.request.reports_dir / run.run_id
-        settle_differences(ledger, self._all_cases)
+        settle_differences(ledger, self._all_cases, self.interrupt.cancel)
         rows = ledger.final_rows()
         self.store.finish_run(run.run_id, state, utc_now())
         try:

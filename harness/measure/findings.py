@@ -27,7 +27,7 @@ class CaseEvidence:
 
     `require_coverage` is ``full`` (every node on the delegate), ``partial`` (at least one) or ``any`` (no demand);
     `reference_exists` says that a float reference or labelled data was there to check the outputs against; `allowed`
-    says how far outputs and accuracy may be off.
+    says how far outputs and accuracy may be off; `accuracy_failure` is a sentence on an accuracy pass that failed.
     """
 
     case: Case
@@ -43,6 +43,7 @@ class CaseEvidence:
     float32_accuracy: float | None = None
     model_size_bytes: int | None = None
     allowed: AccuracySettings = field(default_factory=AccuracySettings)
+    accuracy_failure: str = ""
 
     def __post_init__(self) -> None:
         if self.require_coverage not in COVERAGES:

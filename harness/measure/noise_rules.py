@@ -23,7 +23,13 @@ def noise_findings(evidence: CaseEvidence) -> list[Finding]:
 
 def unverified_findings(evidence: CaseEvidence) -> list[Finding]:
     """UNVERIFIED for what nobody looked at: absence of evidence is not a pass."""
-    return [*_few(evidence), *_no_clock(evidence), *_no_affinity(evidence), *_no_outputs(evidence)]
+    return [
+        *_few(evidence),
+        *_no_clock(evidence),
+        *_no_affinity(evidence),
+        *_no_outputs(evidence),
+        *_no_accuracy(evidence),
+    ]
 
 
 def _wide(evidence: CaseEvidence) -> list[Finding]:
@@ -116,3 +122,18 @@ def _no_outputs(evidence: CaseEvidence) -> list[Finding]:
     return [
         Finding(Verdict.UNVERIFIED, reason, "Let the outputs pass run: see the log of this case for why it did not.")
     ]
+
+
+def _no_accuracy(evidence: CaseEvidence) -> list[Finding]:
+    """An accuracy pass that failed, and a loss that cannot be held against what the sweep allows."""
+    if evidence.accuracy_failure:
+        remedy = "Mend what it says (the log of this case has more), and run the sweep anew."
+        return [Finding(Verdict.UNVERIFIED, evidence.accuracy_failure, remedy)]
+    accuracy = evidence.check.accuracy if evidence.check is not None else None
+    asked = evidence.allowed.max_loss is not None and evidence.case.variant != "float32"
+    if accuracy is None or not asked or evidence.float32_accuracy is not None:
+        return []
+    reason = (
+        f"how much of {accuracy.metric} it lost is not known: no float32 case of this model was scored"
+    )
+    return [Finding(Verdict.UNVERIFIED, reason, "Add float32 to `variants`, on any backend, or drop `max_loss`.")]

@@ -80,9 +80,11 @@ def summarise_case(
     """
     last = _last_attempts(record for record in records if record.case_id == case.case_id)
     status, failures = _outcome(last)
+    not_scored = _failures_of(last, Purpose.ACCURACY)
     row = _base(run_id, case, status, facts, file) | _passes(last) | _checked(check)
     if status is not Status.DONE:
-        return ResultRow(**row | {"reasons": "; ".join(failures), "remedy": _REMEDIES.get(status, "")})
+        reasons = "; ".join([*failures, *not_scored])
+        return ResultRow(**row | {"reasons": reasons, "remedy": _REMEDIES.get(status, "")})
     timings = tuple(
         Timing(result, summary)
         for result in _results(last, Purpose.TIMING)
@@ -101,6 +103,7 @@ def summarise_case(
         float32_latency_ms=float32_latency_ms,
         float32_accuracy=float32_accuracy,
         allowed=allowed,
+        accuracy_failure="; ".join(not_scored),
         model_size_bytes=file.size_bytes or None if file is not None else None,
     )
     judgement = judge(evidence)
@@ -156,15 +159,19 @@ def _outcome(last: list[InvocationRecord]) -> tuple[Status, list[str]]:
     timing = _results(last, Purpose.TIMING)
     failed = [result for result in timing if not _succeeded(result)]
     reasons = _failure_reasons("timing", failed, len(timing))
-    for purpose in (Purpose.OUTPUTS, Purpose.ACCURACY, Purpose.MEMORY, Purpose.PROFILE):
-        others = _results(last, purpose)
-        bad = [each for each in others if each.status is not Status.DONE]
-        reasons += _failure_reasons(purpose.value, bad, len(others))
+    for purpose in (Purpose.OUTPUTS, Purpose.MEMORY, Purpose.PROFILE):
+        reasons += _failures_of(last, purpose)
     if timing and 2 * len(failed) <= len(timing):
         return Status.DONE, reasons
     if timing:  # an invocation that says DONE and has no samples failed, too
         return _failing_status(failed) or Status.FAILED, reasons
     return _failing_status(_results(last, Purpose.OUTPUTS)) or Status.INTERRUPTED, reasons or [_NOT_MADE]
+
+
+def _failures_of(last: list[InvocationRecord], purpose: Purpose) -> list[str]:
+    """A sentence on the failed invocations of a pass beside the timing, if there are any."""
+    results = _results(last, purpose)
+    return _failure_reasons(purpose.value, [each for each in results if each.status is not Status.DONE], len(results))
 
 
 def _made_again(case: Case, records: Iterable[InvocationRecord]) -> list[str]:

@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from harness.errors import MissingDependencyError
 from harness.prepare import tensorflow_converter
 from harness.prepare.converters import QUANTIZER, TENSORFLOW
 from harness.prepare.faults import missing
@@ -22,20 +23,34 @@ from harness.prepare.quantizer import quantize
 def convert(arguments: Mapping[str, Any]) -> dict[str, Any]:
     """Write ``arguments["output"]``; returns the seconds of the conversion itself, without imports.
 
-    `converter` is ``tensorflow``, ``ai-edge-quantizer``, or ``given file`` to take a file as it is. `source` is the
-    folder of the source, `base` the float32 file of it, where there is one, `qat` says that the source was trained for
-    integers, and `keep_float` names what stays float.
+    `converter` is ``tensorflow``, ``ai-edge-quantizer``, or ``given file`` to take a file as it is. `otherwise` is the
+    one that is tried when that one refuses the model, or empty; the result says which it was. `source` is the folder of
+    the source, `base` the float32 file of it, where there is one, `qat` says that the source was trained for integers,
+    and `keep_float` names what stays float.
     """
     converter, output = arguments["converter"], Path(arguments["output"])
     if converter == "given file":
         shutil.copyfile(arguments["base"], output)
-        return {"conversion_s": 0.0}
+        return {"conversion_s": 0.0, "converter": converter}
+    try:
+        seconds, content = _timed(converter, arguments)
+    except (MemoryError, MissingDependencyError):
+        raise
+    except Exception as error:
+        converter = arguments["otherwise"]
+        if not converter:
+            raise
+        print(f"{arguments['converter']} refuses the model: {error}", file=sys.stderr)
+        seconds, content = _timed(converter, arguments)
+    output.write_bytes(content)
+    return {"conversion_s": seconds, "converter": converter}
+
+
+def _timed(converter: str, arguments: Mapping[str, Any]) -> tuple[float, bytes]:
     _require(converter)
     begin_s = time.monotonic()
     content = _by_tensorflow(arguments) if converter == TENSORFLOW else _by_quantizer(arguments)
-    seconds = time.monotonic() - begin_s
-    output.write_bytes(content)
-    return {"conversion_s": seconds}
+    return time.monotonic() - begin_s, content
 
 
 def _require(converter: str) -> None:

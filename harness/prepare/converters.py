@@ -14,23 +14,26 @@ TENSORFLOW = "tensorflow"
 QUANTIZER = "ai-edge-quantizer"
 CONVERTERS = (TENSORFLOW, QUANTIZER)
 
-# The better converter for each variant, by SQNR against the float model on the same inputs (random weights, tensorflow
-# 2.21 / ai-edge-quantizer 0.10, in dB; MobileNetV1, MobileNetV2, InceptionV3, ResNet101V2; sizes differ by under 1 %,
-# int16x8 by up to 3.5 %):
+# The better converter for each mode, by the distance of the outputs from the float model's on the same inputs
+# (tensorflow 2.21 / ai-edge-quantizer 0.10; sizes differ by under 1 %, int16x8 is up to 3.5 % smaller by the
+# quantizer). SQNR in dB for MobileNetV1, MobileNetV2, InceptionV3, ResNet101V2 with random weights:
 #   dynamic_range  18.1/18.1  18.8/18.8  15.3/15.4  17.0/17.0   equal; the quantizer takes 0.3 s, the other 3 to 13 s
 #   float16        38.1/38.5  39.2/39.8  32.5/33.3  35.2/38.0   the quantizer, also by time
-#   int8           13.9/13.4  13.4/12.9  14.6/9.6   13.5/10.0   tensorflow
-#   int16x8        18.0/15.6  18.6/15.9  15.7/10.2  18.6/10.9   tensorflow
-# TensorFlow's are the same by its public call and by its parts (`harness.prepare.tensorflow_converter`): equal outputs.
-# For dynamic_range both leave weights of under 1024 elements in float; without that the quantizer loses 1 to 3 dB on
-# MobileNets and InceptionV3, whose small filters it would quantize.
+# RMSE for digits_cnn (trained), MobileNetV1, MobileNetV2, InceptionV3:
+#   int8     0.0611/0.0611  0.0910/0.0904  0.0960/0.0952  0.1546/0.1545   equal or the quantizer
+#   int16x8  0.0319/0.0319  0.0586/0.0586  0.0546/0.0545  0.1387/0.1388   equal
+# The quantizer's are equal because it is given the range of each tensor over all samples: its own calibration takes a
+# moving average of the samples' ranges, which costs 0.5 to 5 dB. TensorFlow's are the same by its public call and by
+# its parts (`harness.prepare.tensorflow_converter`). For dynamic_range both leave weights of under 1024 elements in
+# float; without that the quantizer loses 1 to 3 dB on MobileNets and InceptionV3, whose small filters it would take.
+# What the quantizer refuses is made by TensorFlow's converter.
 PREFERRED: Mapping[str, str] = {
     "float32": TENSORFLOW,
     "dynamic_range": QUANTIZER,
     "float16": QUANTIZER,
-    "full_integer": TENSORFLOW,
-    "int8": TENSORFLOW,
-    "int16x8": TENSORFLOW,
+    "full_integer": QUANTIZER,
+    "int8": QUANTIZER,
+    "int16x8": QUANTIZER,
     "weight_only_int8": QUANTIZER,
     "weight_only_int4": QUANTIZER,
     "dynamic_range_int4": QUANTIZER,
@@ -100,6 +103,14 @@ def choose(
         return _present(asked, tools)
     preferred = PREFERRED[mode]
     return preferred if preferred in tools.versions else _present(TENSORFLOW, tools)
+
+
+def otherwise(mode: str, options: Mapping[str, str], tools: Toolbox, *, from_tflite: bool, keep_float: bool) -> str:
+    """The converter to try when the chosen one refuses the model; empty when the options name one, or none is left."""
+    asked = options.get(f"{OPTION}.{mode}") or options.get(OPTION)
+    if asked or _needs_quantizer(mode, from_tflite, keep_float) or PREFERRED[mode] == TENSORFLOW:
+        return ""
+    return TENSORFLOW if TENSORFLOW in tools.versions else ""
 
 
 def _needs_quantizer(mode: str, from_tflite: bool, keep_float: bool) -> str:

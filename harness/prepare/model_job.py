@@ -15,7 +15,7 @@ from harness.prepare.converters import Toolbox
 from harness.prepare.faults import fault_of
 from harness.prepare.group import grouped
 from harness.prepare.preparation import Preparation
-from harness.prepare.recipe import check_options, load_recipe
+from harness.prepare.recipe import RANDOM, check_options, load_recipe
 from harness.prepare.retraining import Retraining
 from harness.prepare.rows import DATASET, DataSet, Rows, StepError
 from harness.prepare.source import CODE_VERSION, Source, resolve
@@ -76,8 +76,8 @@ def _prepare_groups(source: Source, key: str, rows: Rows, context: Context) -> N
                 rows.fail(name, status, reason)
 
 
-def _data_set(plain: Preparation, source: Source, context: Context) -> DataSet:
-    """The public data set that the options name, from the cache or written by a worker.
+def _data_set(plain: Preparation, source: Source, context: Context) -> DataSet | None:
+    """The public data set that the options name, from the cache or written by a worker; None for random weights.
 
     Raises:
         StepError: it cannot be read, or does not fit the model.
@@ -85,6 +85,9 @@ def _data_set(plain: Preparation, source: Source, context: Context) -> DataSet:
     plain.load_source()
     if plain.entry is None:
         plain.build_source()
+    if plain.require_entry().meta["weights"] == RANDOM:
+        context.say(f"{source.name}: its weights are random, so its accuracy is not measured")
+        return None
     arguments = {
         "kind": source.kind,
         "path": str(source.path),

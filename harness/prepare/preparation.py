@@ -56,6 +56,7 @@ class Preparation:
         self._base: Path | None = None
         self.float_bytes: int | None = None
         self._seconds: dict[str, float] = {}
+        self._used: dict[str, str] = {}
         self._side: list[Future[None]] = []
         self._converters: dict[str, str] = {}
         self._shared: list[str] = []
@@ -127,9 +128,25 @@ class Preparation:
             keep_float=bool(self._source.keep_float),
         )
 
+    def _otherwise(self, mode: str) -> str:
+        return converters.otherwise(
+            mode,
+            self._source.converter_options,
+            self._context.tools,
+            from_tflite=self._source.from_tflite,
+            keep_float=bool(self._source.keep_float),
+        )
+
     def _label(self, mode: str) -> str:
         converter = self._converters[mode]
         return converter if converter == GIVEN_FILE else self._context.tools.label(converter)
+
+    def _made_by(self, mode: str) -> str:
+        """The converter that made the file, which is not the chosen one where that refused the model."""
+        used, chosen = self._used.get(mode, self._converters[mode]), self._converters[mode]
+        if used == chosen:
+            return self._label(mode)
+        return f"{self._context.tools.label(used)} ({chosen} refuses the model)"
 
     def _variant_key(self, entry: Entry, mode: str) -> str:
         """From the source's own outputs too: a source that was trained anew makes older conversions stale."""
@@ -261,6 +278,7 @@ class Preparation:
             "variant": name,
             "mode": mode,
             "converter": converter,
+            "otherwise": self._otherwise(mode) if converter == QUANTIZER else "",
             "source": str(source),
             "base": str(base),
             "qat": self._group.trained_for_integers,
@@ -295,6 +313,7 @@ class Preparation:
             self.rows.fail(self._group.name(mode), result.status, result.reason, self._label(mode))
         elif step.action == "convert":
             self._seconds[mode] = float(result.value["conversion_s"])
+            self._used[mode] = str(result.value["converter"])
         else:
             self._checked(mode, result.value, stage / mode)
 
@@ -302,7 +321,7 @@ class Preparation:
         """A converted file was run: keep it when it agrees with its source."""
         meta = {
             "variant": self._group.name(mode),
-            "converter": self._label(mode),
+            "converter": self._made_by(mode),
             "conversion_s": self._seconds.get(mode, 0.0),
             **{key: checked[key] for key in ("info", "agreement", "sparsity", "clusters")},
         }

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import time
 from collections.abc import Callable, Iterator
+from typing import Any
 
 MIN_INTERVAL_S = 1.0
 
@@ -36,3 +37,17 @@ def report(text: str) -> None:
     if _channel.send is not None and now_s - _channel.last_s >= MIN_INTERVAL_S:
         _channel.last_s = now_s
         _channel.send(text)
+
+
+def training_callback(keras: Any, epochs: int, batches: int) -> Any:
+    """A callback of `keras` that reports each batch of a training, which may take longer than a step's deadline."""
+    epoch = 0
+
+    def begin(index: int, _logs: Any = None) -> None:
+        nonlocal epoch
+        epoch = index + 1
+
+    def done(index: int, _logs: Any = None) -> None:
+        report(f"training, epoch {epoch} of {epochs}, batch {index + 1:,} of {batches:,}")
+
+    return keras.callbacks.LambdaCallback(on_epoch_begin=begin, on_train_batch_end=done)

@@ -18,7 +18,8 @@ from harness.accuracy import TASK_NAMES, Preprocessing, TaskSpec
 from harness.assets import folder
 from harness.errors import RecipeError
 
-WEIGHTS = ("trained", "imagenet", "random")
+RANDOM = "random"
+WEIGHTS = ("trained", "imagenet", RANDOM)
 DTYPES = ("float32", "int32")
 
 

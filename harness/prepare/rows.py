@@ -14,6 +14,7 @@ from harness.errors import StableError, UsageError
 from harness.prepare.cache import Entry
 from harness.prepare.inspection import tensors_from_json
 from harness.prepare.judgement import Agreement, objection
+from harness.prepare.recipe import RANDOM
 from harness.variants import mode_of, parse_variant
 
 MODEL_FILE = "model.tflite"
@@ -52,6 +53,8 @@ class Origin:
             Path(), built["task"] or "", _pairs(built["task_options"]), _pairs(built["preprocessing"])
         )
         path = own if self.data is None else self.data.path
+        if built["weights"] == RANDOM:
+            path = None  # an accuracy of random weights would be believed
         return {
             "weights": built["weights"],
             "task": data.task or None,

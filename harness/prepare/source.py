@@ -19,7 +19,7 @@ from harness.prepare.inspection import require_model_file
 from harness.prepare.recipe import recipe_path
 
 # Counted up when the code here changes what is written: older cache entries are then not used any more.
-CODE_VERSION = 2
+CODE_VERSION = 3
 _TOOLS = {
     "recipe": ("tensorflow", "keras", "scikit-learn"),
     "keras": ("tensorflow", "keras"),
@@ -27,6 +27,8 @@ _TOOLS = {
     "tflite": ("ai-edge-litert",),
 }
 _FILE_OPTIONS = ("representative", "test_data")
+# What recipes are made of beside their own file. A change there makes another model of the same recipe.
+_RECIPE_CODE = ("networks/*.py", "generated/*.py", "imagenet.py", "keras_api.py", "synthetic.py")
 TECHNIQUE_PREFIX = "technique."
 KEEP_FLOAT = "keep_float"
 
@@ -77,6 +79,7 @@ class Source:
             ModelFileError: a file it depends on cannot be read.
         """
         files = [*depends_on, *(Path(self.options[key]) for key in _FILE_OPTIONS if self._is_file_option(key))]
+        files += recipe_code() if self.kind == "recipe" else ()
         return content_id(
             {
                 "code": CODE_VERSION,
@@ -122,6 +125,11 @@ def resolve(ref: ModelRef) -> Source:
     if kind != "recipe":
         _check_file_options(options, str(path))
     return Source(ref.name, kind, path, options, chosen, False, data, settings, keep_float)
+
+
+def recipe_code(folder: Path = Path(__file__).parent) -> tuple[Path, ...]:
+    """The modules of ours that a recipe may import to build and train its model, sorted."""
+    return tuple(sorted(path for pattern in _RECIPE_CODE for path in folder.glob(pattern)))
 
 
 def _taken(options: dict[str, str], wanted: Callable[[str], bool]) -> dict[str, str]:

@@ -17,7 +17,10 @@ from harness.report.wording import NOT_RUN, WORDS, Labels, clip, is_trusted, out
 
 Untrusted = Literal["passed", "skipped", "failure"]
 _ILLEGAL = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
-_PROPERTIES = ("case_id", "verdict", "latency_p50_ms", "latency_ci_low_ms", "latency_ci_high_ms", "accuracy")
+_PROPERTIES = (
+    *("case_id", "verdict", "latency_p50_ms", "latency_ci_low_ms", "latency_ci_high_ms", "accuracy"),
+    *("accuracy_metric", "accuracy_direction", "accuracy_loss"),
+)
 
 
 def junit_xml(rows: Sequence[ResultRow], *, name: str = "harness", untrusted: Untrusted = "passed") -> str:
@@ -49,7 +52,7 @@ def _add_case(suite: Xml.Element, row: ResultRow, labels: Labels, untrusted: Unt
     properties = Xml.SubElement(case, "properties")
     for column in _PROPERTIES:
         value = getattr(row, column)
-        if value is not None:
+        if value not in (None, ""):
             Xml.SubElement(properties, "property", name=column, value=_legal(str(value)))
     kind = _kind(row, untrusted)
     text = _legal("\n".join(part for part in (row.reasons, row.remedy) if part))

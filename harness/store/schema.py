@@ -43,10 +43,14 @@ class Age(Enum):
 
 @dataclass(frozen=True)
 class Revisions:
-    """The migrations that exist, oldest first; the last one is what `tables` describes. `scripts` is where they lie."""
+    """The migrations that exist, oldest first; the last one is what `tables` describes. `scripts` is where they lie.
+
+    `readable` are the older versions that can be read as they are, since what came after them are new tables only.
+    """
 
     known: tuple[str, ...] = ("0001", "0002")
     scripts: Path = MIGRATIONS
+    readable: frozenset[str] = frozenset({"0001"})
 
     @property
     def head(self) -> str:
@@ -97,11 +101,14 @@ def refuse_foreign(age: Age, where: str) -> None:
 
 
 def check_readable(age: Age, version: str, where: str) -> None:
-    """Raise StoreError unless the tables can be read as they are; a newer database can, new columns are ignored."""
+    """Raise StoreError unless the tables can be read as they are.
+
+    A newer database can, new columns are ignored; so can an older one that only lacks tables of the accuracy pass.
+    """
     refuse_foreign(age, where)
     if age is Age.EMPTY:
         raise StoreError("there are no results in this database yet", where=where, remedy="harness run SWEEP.yaml")
-    if age is Age.OLDER:
+    if age is Age.OLDER and version not in REVISIONS.readable:
         raise StoreError(
             f"the store has version {version} and must be brought to {HEAD} first",
             where=where,

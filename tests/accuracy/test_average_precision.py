@@ -8,10 +8,14 @@ import io
 import numpy as np
 import pytest
 
-from harness.accuracy.average_precision import TruthBoxes, average_precision
+from harness.accuracy.average_precision import TruthBoxes, average_precision, match_image
 from harness.accuracy.detection_decode import Detections
 
 CLASSES = 5
+
+
+def figures_of(images: list[tuple[Detections, TruthBoxes]]) -> dict[str, float]:
+    return average_precision([match_image(found, truth) for found, truth in images])
 
 
 def random_boxes(rng: np.random.Generator, count: int, *, whole: bool) -> np.ndarray:
@@ -82,21 +86,21 @@ def test_figures_are_those_of_pycocotools(seed: int, whole: bool) -> None:
     assert any((detections.labels == CLASSES - 1).any() for detections, _ in images)
     expected = coco_figures(images)
     assert 0.01 < expected["map"] < expected["map50"] < 0.95
-    assert average_precision(images) == pytest.approx(expected, abs=1e-9)
+    assert figures_of(images) == pytest.approx(expected, abs=1e-9)
 
 
 def test_more_than_a_hundred_detections_of_a_class_do_not_count() -> None:
     rng = np.random.default_rng(0)
     images = [random_image(rng, whole=False, most=1200) for _ in range(5)]
     assert max(np.bincount(detections.labels).max() for detections, _ in images) > 100
-    assert average_precision(images) == pytest.approx(coco_figures(images), abs=1e-9)
+    assert figures_of(images) == pytest.approx(coco_figures(images), abs=1e-9)
 
 
 def test_of_equal_overlaps_the_later_truth_is_taken() -> None:
     """As in pycocotools: the second detection then finds its truth taken, and is wrong."""
     truth = TruthBoxes(np.array([[0, 0, 10, 10], [4, 0, 14, 10.0]]), np.array([0, 0]), np.zeros(2, bool))
     found = Detections(np.array([[2, 0, 12, 10], [4, 0, 14, 10.0]]), np.array([0, 0]), np.array([0.9, 0.8]))
-    figures = average_precision([(found, truth)])
+    figures = figures_of([(found, truth)])
     assert figures == pytest.approx(coco_figures([(found, truth)]), abs=1e-9)
     assert figures["map50"] == pytest.approx(51 / 101)
 
@@ -108,14 +112,14 @@ def test_an_image_without_detections_and_truth_changes_nothing() -> None:
         Detections(np.zeros((0, 4)), np.zeros(0, np.int64), np.zeros(0)),
         TruthBoxes(np.zeros((0, 4)), np.zeros(0, np.int64), np.zeros(0, bool)),
     )
-    assert average_precision([empty, *images, empty]) == average_precision(images)
+    assert figures_of([empty, *images, empty]) == figures_of(images)
 
 
 def test_a_hand_computed_case() -> None:
     """One truth box is found at an overlap of 0.8, after a detection of nothing; the other one is missed."""
     truth = TruthBoxes(np.array([[0, 0, 10, 10], [50, 50, 60, 60.0]]), np.array([0, 0]), np.zeros(2, bool))
     found = Detections(np.array([[80, 80, 90, 90], [0, 0, 10, 8.0]]), np.array([0, 0]), np.array([0.9, 0.8]))
-    figures = average_precision([(found, truth)])
+    figures = figures_of([(found, truth)])
     # precision 1/2 at the 51 recalls up to 0.5, at the 7 thresholds up to 0.8
     assert figures["map50"] == pytest.approx(0.5 * 51 / 101)
     assert figures["map"] == pytest.approx(0.5 * 51 / 101 * 0.7)
@@ -126,6 +130,6 @@ def test_only_crowds_are_no_truth() -> None:
     truth = TruthBoxes(np.array([[0, 0, 10, 10.0]]), np.array([0]), np.ones(1, bool))
     found = Detections(np.array([[0, 0, 10, 10.0]]), np.array([0]), np.array([0.9]))
     with pytest.raises(ValueError, match="truth box"):
-        average_precision([(found, truth)])
+        figures_of([(found, truth)])
     with pytest.raises(ValueError, match="truth box"):
-        average_precision([])
+        figures_of([])

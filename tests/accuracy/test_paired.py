@@ -207,3 +207,30 @@ def test_tasks_of_other_kinds_fit(name: str) -> None:
     assert (found.better, found.worse) == (0, 4)
     assert found.loss > 0.2
     assert found.low < found.loss < found.high
+
+
+def test_detections_are_matched_once_however_often_they_are_drawn(monkeypatch: pytest.MonkeyPatch) -> None:
+    from harness.accuracy import detection
+
+    def record(index: int, shift: float) -> Record:
+        boxes = [[10.0 * index, 0.0, 10.0 * index + 20, 20.0], [0.0, 40.0, 20.0, 60.0]]
+        found = [[x0 + shift, y0, x1 + shift, y1] for x0, y0, x1, y1 in boxes]
+        truth = {"truth_boxes": boxes, "truth_labels": [index % 3, 3], "crowd": [False, False]}
+        return {"boxes": found, "labels": [index % 3, 3], "scores": [0.9, 0.8 - index / 50], "nan": False, **truth}
+
+    reference = [record(index, 0.0) for index in range(12)]
+    records = [record(index, 9.0 if index < 5 else 0.0) for index in range(12)]
+    task = open_task(TaskSpec("detection", (("head", "boxes"),)))
+    calls: list[int] = []
+    match = detection.match_image
+
+    def counted(*arguments: Any) -> Any:
+        calls.append(1)
+        return match(*arguments)
+
+    monkeypatch.setattr(detection, "match_image", counted)
+    quick = compare(task, reference, records, names(12), seed=1)
+    assert len(calls) <= 4 * 12  # for the figure of each, and for the intervals
+    monkeypatch.delattr(detection.Detection, "digested")
+    assert compare(task, reference, records, names(12), seed=1) == quick
+    assert quick.low < quick.loss < quick.high

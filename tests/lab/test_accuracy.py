@@ -27,6 +27,7 @@ from harness.domain import (
 )
 from harness.errors import DatasetError, TaskError
 from harness.lab.accuracy import AccuracyPass, settle_differences
+from harness.lab.interrupt import Interrupt
 from harness.lab.ledger import Ledger
 from harness.runtimes.base import InputChunk, TakeOutputs
 from harness.store import Store
@@ -89,7 +90,7 @@ class Bench:
     def score(self, runtime: Answering, case: Case = CASE, limit: int | None = None) -> InvocationResult:
         seen: list[tuple[int, int]] = []
         scoring = AccuracyPass(case, self.file, limit, self.ledger, token=1)
-        result = scoring.run(runtime, REQUEST, lambda done, of: seen.append((done, of)), Event())
+        result = scoring.run(runtime, REQUEST, lambda done, of: seen.append((done, of)), Interrupt())
         self.progress = seen
         return result
 
@@ -211,3 +212,30 @@ def test_other_samples_are_not_compared(bench: Bench) -> None:
     bench.score(Answering(wrong=frozenset({1})), CASES[1], limit=20)
     settle_differences(bench.ledger, CASES)
     assert bench.store.checks(bench.ledger.run_id)[CASES[1].case_id].difference is None
+
+
+def test_a_cancelled_run_compares_no_more(bench: Bench) -> None:
+    for case in CASES[:2]:
+        bench.score(Answering(), case)
+    cancel = Event()
+    cancel.set()
+    settle_differences(bench.ledger, CASES, cancel)
+    assert bench.store.checks(bench.ledger.run_id)[CASES[1].case_id].difference is None
+
+
+def test_a_nearer_float32_case_replaces_the_one_that_was_compared_with(bench: Bench) -> None:
+    beside = replace(CASES[2], variant="float32")
+    bench.store.create_run(replace(build.run(), run_id="later"), [(case, build.DEVICE) for case in (*CASES, beside)])
+    bench.ledger = Ledger("later", bench.store, (*CASES, beside), "any")
+    for case in (*CASES, beside):
+        bench.ledger.attach({(case.model.name, case.variant): replace(bench.file, variant=case.variant)}, None, case)
+    losses = []
+    for scored in ((CASE, CASES[2]), (beside,)):
+        for case in scored:
+            wrong = {CASE: (), CASES[2]: (1, 2), beside: (1,)}[case]
+            bench.score(Answering(wrong=frozenset(wrong)), case)
+        settle_differences(bench.ledger, (*CASES, beside))
+        difference = bench.store.checks("later")[CASES[2].case_id].difference
+        assert difference is not None
+        losses.append(difference.loss)
+    assert losses[0] > losses[1] == pytest.approx(accuracy(bench, beside) - accuracy(bench, CASES[2]))

@@ -152,6 +152,15 @@ def test_no_more_loss_than_the_sweep_allows(value: float, higher: bool, allowed:
     assert ("the sweep allows" in "; ".join(judge(evidence).reasons)) is (expected is Verdict.WRONG_OUTPUT)
 
 
+@pytest.mark.parametrize(
+    ("variant", "allowed", "expected"),
+    [("int8", 0.02, Verdict.UNVERIFIED), ("int8", None, Verdict.TRUSTED), ("float32", 0.02, Verdict.TRUSTED)],
+)
+def test_a_demand_that_could_not_be_checked_is_not_met(variant: str, allowed: float | None, expected: Verdict) -> None:
+    check = replace(GOOD_CHECK, accuracy=AccuracyResult("top1", 0.9, 500))
+    assert verdict(evidence_of(case(variant), check=check, allowed=AccuracySettings(max_loss=allowed))) is expected
+
+
 def distance(share: float) -> OutputError:
     return OutputError(max_abs=1.0, rmse=share * 2.0, cosine=0.9, samples=10, reference_rms=2.0)
 

@@ -14,6 +14,7 @@ from harness.domain import (
     Coverage,
     DeviceFacts,
     InvocationRecord,
+    InvocationResult,
     OutputError,
     OutputsCheck,
     Purpose,
@@ -66,6 +67,18 @@ def test_what_the_accuracy_pass_showed_is_in_the_row() -> None:
     assert (row.accuracy_loss_low, row.accuracy_loss_high) == (-0.002, 0.021)
     assert (row.samples_better, row.samples_worse, row.same_file_error) == (2, 6, 0.01)
     assert (row.sparsity, row.clusters, row.data_needed, row.hardware) == (0.75, 16, "labelled", "CPU, Edge TPU")
+
+
+def test_an_accuracy_pass_that_failed_is_no_pass() -> None:
+    failed = InvocationResult(Status.FAILED, error="the function score raises KeyError: 'x'")
+    row = rows([*good(), record(CASE, 0, failed, Purpose.ACCURACY)])
+    assert (row.status, row.verdict) == (Status.DONE, Verdict.UNVERIFIED)
+    assert row.reasons == "1 of 1 accuracy invocations failed (1 FAILED): the function score raises KeyError: 'x'"
+    assert "run the sweep anew" in row.remedy
+    hot = rows([*good(2), record(CASE, 0, failed, Purpose.ACCURACY)])
+    assert hot.reasons.count("accuracy invocations failed") == 1
+    crashed = [record(CASE, block, InvocationResult(Status.CRASHED)) for block in range(2)]
+    assert "accuracy invocations failed" in rows([*crashed, record(CASE, 0, failed, Purpose.ACCURACY)]).reasons
 
 
 def good(blocks: int = 8) -> list[InvocationRecord]:

@@ -97,7 +97,7 @@ def value(step: dict[str, Any], what: str) -> dict[str, Any]:
     if step["action"] == "convert":
         base = " from a float file" if Path(arguments["base"]).is_file() else ""
         Path(arguments["output"]).write_bytes(f"{arguments['variant']} by {arguments['converter']}{base}".encode())
-        return {"conversion_s": 0.5}
+        return {"conversion_s": 0.5, "converter": arguments["converter"]}
     size = {"float32": 400, "pruned": 420}.get(arguments["variant"], 100)
     agreement = RIGHT | ({"sqnr_db": -0.2, "cosine": 0.1} if what == "wrong" else {})
     Path(arguments["model"]).with_name("outputs.npy").write_bytes(b"outputs")
@@ -124,7 +124,7 @@ def source(arguments: dict[str, Any], trained: bool, what: str) -> dict[str, Any
     (folder / "interface.json").write_bytes(b"{}")
     (folder / "weights.npz").write_bytes(b"weights")
     return {
-        "weights": "random",
+        "weights": "random" if what == "random" else "trained",
         "task": None,
         "task_options": [],
         "preprocessing": [],

@@ -69,11 +69,11 @@ def test_every_variant_is_a_row_in_order(fake_worker: Make, run: Run, ref: Model
     assert "net float32: converting (tensorflow 2.21.0)" in said
     by_name = {row.variant: row for row in rows}
     assert by_name["float16"].converter == "ai-edge-quantizer 0.10.0"
-    assert by_name["int8"].converter == "tensorflow 2.21.0"
+    assert by_name["int8"].converter == "ai-edge-quantizer 0.10.0"
     assert by_name["int8"].reduction_pct == pytest.approx(75.0)
     assert by_name["int8"].conversion_s == 0.5
-    assert by_name["int8"].weights == "random"
-    assert Path(by_name["int8"].path or "").read_bytes() == b"int8 by tensorflow from a float file"
+    assert by_name["int8"].weights == "trained"
+    assert Path(by_name["int8"].path or "").read_bytes() == b"int8 by ai-edge-quantizer from a float file"
     assert Path(by_name["int8"].check_path or "").is_file()
     assert by_name["int8"].data_path is None
     assert not any(row.cached for row in rows)
@@ -121,10 +121,12 @@ def test_a_damaged_file_is_made_again(fake_worker: Make, run: Run, ref: ModelRef
 
 def test_a_damaged_source_is_built_again(fake_worker: Make, run: Run, ref: ModelRef) -> None:
     worker = fake_worker({})
+    by_tensorflow = ModelRef("net", file=ref.file, options=(("converter.int8", "tensorflow"),))
     check = Path(run(worker, [ref], ["float32"])[0].check_path or "")
     graph = check.parent / "saved_model" / "saved_model.pb"
     graph.write_bytes(b"damaged")
-    assert _statuses(run(worker, [ref], ["float32", "int8"])) == {"float32": Status.DONE, "int8": Status.DONE}
+    rows = run(worker, [by_tensorflow], ["float32", "int8"])
+    assert _statuses(rows) == {"float32": Status.DONE, "int8": Status.DONE}
     assert graph.read_bytes() == b"graph"
 
 
@@ -173,7 +175,8 @@ def test_a_wrong_file_is_a_failed_row(fake_worker: Make, run: Run, ref: ModelRef
 def test_without_the_float_file_the_quantizers_variants_say_so(
     fake_worker: Make, run: Run, ref: ModelRef, step: str
 ) -> None:
-    rows = {row.variant: row for row in run(fake_worker({step: "fail"}), [ref])}
+    by_tensorflow = ModelRef("net", file=ref.file, options=(("converter.int8", "tensorflow"),))
+    rows = {row.variant: row for row in run(fake_worker({step: "fail"}), [by_tensorflow])}
     assert rows["float16"].status is Status.FAILED
     assert rows["float16"].reason == "the float32 file it is made from: planned fail"
     assert rows["float32"].reason == "planned fail"
@@ -291,10 +294,10 @@ def test_a_float_tflite_file_needs_neither_tensorflow_nor_the_quantizer(
 
 
 def test_the_converter_can_be_chosen(fake_worker: Make, run: Run, ref: ModelRef) -> None:
-    chosen = ModelRef("net", file=ref.file, options=(("converter.int8", "ai-edge-quantizer"),))
+    chosen = ModelRef("net", file=ref.file, options=(("converter.int8", "tensorflow"),))
     rows = {row.variant: row.converter for row in run(fake_worker({}), [chosen])}
-    assert rows["int8"] == "ai-edge-quantizer 0.10.0"
-    assert rows["full_integer"] == "tensorflow 2.21.0"
+    assert rows["int8"] == "tensorflow 2.21.0"
+    assert rows["full_integer"] == "ai-edge-quantizer 0.10.0"
     everywhere = ModelRef("net", file=ref.file, options=(("converter", "tensorflow"),))
     assert {row.converter for row in run(fake_worker({}), [everywhere])} == {"tensorflow 2.21.0"}
 
@@ -309,11 +312,12 @@ def all_tools() -> dict[str, object]:
 def test_integer_variants_are_made_of_the_float_file_when_it_is_there(
     fake_worker: Make, run: Run, ref: ModelRef
 ) -> None:
-    rows = {row.variant: row for row in run(fake_worker({}), [ref])}
+    by_tensorflow = ModelRef("net", file=ref.file, options=(("converter", "tensorflow"),))
+    rows = {row.variant: row for row in run(fake_worker({}), [by_tensorflow])}
     assert Path(rows["int16x8"].path or "").read_bytes() == b"int16x8 by tensorflow from a float file"
     worker = fake_worker({"convert float32": "fail"})
     Path(ref.file or "").write_text(RECIPE + "# changed\n", encoding="utf-8")
-    rows = {row.variant: row for row in run(worker, [ref])}
+    rows = {row.variant: row for row in run(worker, [by_tensorflow])}
     assert Path(rows["int16x8"].path or "").read_bytes() == b"int16x8 by tensorflow"
 
 
@@ -344,7 +348,7 @@ def test_techniques_are_trained_once_and_converted_from_their_own_source(
     assert [row.training for row in rows] == ["", *["fine-tuned"] * 4]
     assert [row.data_needed for row in rows] == ["representative", *["labelled"] * 4]
     assert [row.reduction_pct for row in rows] == pytest.approx([75, -5, 75, 75, 75])
-    assert Path(rows[2].path or "").read_bytes() == b"pruned+int8 by tensorflow from a float file"
+    assert Path(rows[2].path or "").read_bytes() == b"pruned+int8 by ai-edge-quantizer from a float file"
     assert Path(rows[4].path or "").read_bytes() == b"qat by tensorflow"
     assert rows[3].converter == "ai-edge-quantizer 0.10.0"
     assert len({row.check_path for row in rows}) == 3
@@ -436,6 +440,27 @@ def test_a_public_data_set_is_written_once_and_said_in_every_row(
     changed = run(worker, [ModelRef("net", file=ref.file, options=options)], ["int8"])[0]
     assert changed.cached
     assert changed.data_path != again.data_path
+
+
+def test_random_weights_are_never_scored(fake_worker: Make, run: Run, ref: ModelRef, tmp_path: Path) -> None:
+    (tmp_path / "data.txt").write_text("version 1", encoding="utf-8")
+    options = (("data", "npz"), ("data.path", str(tmp_path / "data.txt")))
+    worker, said = fake_worker({"source": "random"}), list[str]()
+    (row,) = run(worker, [ModelRef("net", file=ref.file, options=options)], ["int8"], on_progress=said.append)
+    assert (row.status, row.weights, row.data_path) == (Status.DONE, "random", None)
+    assert "net: its weights are random, so its accuracy is not measured" in said
+    assert ["dataset"] not in worker.calls
+
+
+def test_a_test_split_of_random_weights_is_not_scored(tmp_path: Path) -> None:
+    from harness.prepare.cache import Entry
+    from harness.prepare.rows import Origin
+
+    meta = {"weights": "trained", "task": "classification", "task_options": [], "preprocessing": [], "parameters": 1}
+    trained = Entry(tmp_path, meta, {"dataset/manifest.json": "0"})
+    assert Origin("net", trained, trained).fields()["data_path"] == str(tmp_path / "dataset")
+    random = Entry(tmp_path, meta | {"weights": "random"}, trained.sha256)
+    assert Origin("net", random, random).fields()["data_path"] is None
 
 
 def test_a_data_set_that_does_not_fit_fails_the_model(

@@ -119,5 +119,12 @@ def test_newest_rows_are_one_a_setup() -> None:
     assert found == [new, other]
 
 
+@pytest.mark.parametrize("status", [Status.INTERRUPTED, Status.OFFLINE])
+def test_a_row_that_was_cut_off_does_not_hide_an_older_measurement(status: Status) -> None:
+    old = measured("int8", 3.0)
+    cut = replace(old, status=status, verdict=None, latency_p50_ms=None)
+    assert newest_rows([[cut], [old]], "digits_cnn") == [old]
+
+
 def test_foreign_variant_names_are_left_out() -> None:
     assert not any(found.variant == "mine" for found in advise("m", Wish(), (measured("mine", 1.0),)).options)

@@ -61,6 +61,15 @@ def test_a_suite_for_each_device_with_counts_that_add_up() -> None:
     assert len({(one.get("classname"), one.get("name")) for one in suites[0]}) == len(suites[0])
 
 
+def test_an_accuracy_says_what_it_is_and_which_way_is_better() -> None:
+    scored = row(accuracy=7.8, accuracy_metric="nme_pct", accuracy_direction="lower", accuracy_loss=0.4)
+    found = {each.get("name"): each.get("value") for each in _case(junit_xml([scored])).iter("property")}
+    assert (found["accuracy"], found["accuracy_metric"], found["accuracy_direction"]) == ("7.8", "nme_pct", "lower")
+    assert found["accuracy_loss"] == "0.4"
+    plain = _case(junit_xml([row(accuracy=None, accuracy_metric="", accuracy_direction="")])).iter("property")
+    assert not {each.get("name", "") for each in plain} & {"accuracy", "accuracy_metric", "accuracy_direction"}
+
+
 def test_latency_is_a_property_and_never_the_time() -> None:
     text = junit_xml(run_view().rows)
     assert "time=" not in text

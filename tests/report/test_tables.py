@@ -100,6 +100,14 @@ def test_what_cannot_be_quoted_says_so(changes: dict[str, object], shown: str) -
     assert lines(table)[1][3] == shown
 
 
+def test_a_fast_wrong_figure_is_marked_for_programs_too() -> None:
+    view = view_of(["float32", "int8"])
+    wrong = replace(view, rows=(view.rows[0], replace(view.rows[1], verdict=Verdict.WRONG_OUTPUT)))
+    heads, rows = build_table("quantization", wrong).for_programs()
+    assert [dict(zip(heads, line, strict=True))["Doubts"] for line in rows] == ["PTQ: wrong output"] * 2 + [""]
+    assert build_table("quantization", view).for_programs()[1][1][-1] == ""
+
+
 def test_int16_shows_every_figure_of_the_task() -> None:
     table = build_table("int16", view_of(["float32", "int8", "int16x8"]))
     assert [line[2] for line in lines(table)] == ["top-1", "top-5", "latency, ms"]
@@ -164,7 +172,8 @@ def test_every_table_in_every_form(name: str, form: str) -> None:
     assert "mobilenet_v2" in text
     if form == "csv":
         read = list(csv.reader(io.StringIO(text)))
-        assert [len(line) for line in read] == [len(table.heads)] * (1 + len(table.rows))
+        assert [len(line) for line in read] == [len(table.heads) + 1] * (1 + len(table.rows))
+        assert read[0] == [*table.heads, "Doubts"]
         assert len(set(read[0])) == len(read[0])
 
 

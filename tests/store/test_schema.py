@@ -190,6 +190,18 @@ def test_an_older_store_is_not_upgraded_by_reading(old_store: Path, tmp_path: Pa
         schema.check_readable(*age, "here")
 
 
+def test_runs_of_the_first_version_are_reported_without_an_upgrade(old_store: Path) -> None:
+    with closing(sqlite3.connect(old_store)) as connection, connection:
+        connection.execute("DROP TABLE scored_chunk")
+        connection.execute("UPDATE alembic_version SET version_num = '0001'")
+    with Store.open(old_store, read_only=True) as store:
+        assert len(store.view("run-1").invocations) == 1
+    assert _version(old_store) == "0001"
+    with Store.open(old_store) as store:
+        assert store.scores("run-1", build.case().case_id) == ()
+    assert _version(old_store) == "0002"
+
+
 @pytest.mark.parametrize("version", ["ae1027a6acf", "1", "", "00002"])
 def test_a_version_of_another_program_is_foreign(old_store: Path, version: str) -> None:
     with closing(sqlite3.connect(old_store)) as connection, connection:

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 from harness.prepare.keras_api import keras_api
+from harness.prepare.progress import training_callback
 from harness.prepare.recipe import BuiltModel, Training
 
 SEED = 1
@@ -20,13 +19,15 @@ def trained(model: Any, training: Training, *, epochs: int, batch: int, learning
     keras = keras_api()
     inputs, targets = training.data()
     first = inputs[0] if isinstance(inputs, tuple) else inputs
-    steps = epochs * -(-len(first) // batch)
+    batches = -(-len(first) // batch)
+    steps = epochs * batches
     schedule = keras.optimizers.schedules.CosineDecay(
         learning_rate / 10, steps - steps // 10, warmup_target=learning_rate, warmup_steps=steps // 10
     )
     # Keras 3 would compile with XLA by default, which on two CPU cores costs more time than it saves
     model.compile(optimizer=keras.optimizers.Adam(schedule), loss=training.loss(keras), jit_compile=False)
-    model.fit(inputs, targets, batch_size=batch, epochs=epochs, verbose=0)
+    told = [training_callback(keras, epochs, batches)]
+    model.fit(inputs, targets, batch_size=batch, epochs=epochs, callbacks=told, verbose=0)
     return BuiltModel(model, "trained")
 
 
@@ -35,9 +36,3 @@ def seeded() -> Any:
     keras = keras_api()
     keras.utils.set_random_seed(SEED)
     return keras
-
-
-def sources(*generators: ModuleType) -> tuple[Path, ...]:
-    """The files whose content decides what is trained: those of `generators`, and this one."""
-    names = [module.__file__ for module in generators]
-    return tuple(Path(name) for name in (*names, __file__) if name is not None)

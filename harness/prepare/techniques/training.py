@@ -12,6 +12,7 @@ import numpy as np
 from harness.errors import ConversionError, HarnessError, RecipeError
 from harness.prepare.faults import shortened
 from harness.prepare.interface import Interface
+from harness.prepare.progress import report, training_callback
 from harness.prepare.recipe import Recipe, describe_error
 from harness.prepare.techniques.data import as_inputs, as_targets
 from harness.prepare.techniques.library import Library
@@ -52,9 +53,14 @@ class Teacher:
         return len(self.inputs[0])
 
     @property
+    def batches(self) -> int:
+        """How many batches an epoch has."""
+        return -(-self.samples // self.batch)
+
+    @property
     def steps(self) -> int:
         """Optimizer steps of one fine-tuning."""
-        return self.epochs * -(-self.samples // self.batch)
+        return self.epochs * self.batches
 
     def train(self, model: Any, callbacks: Sequence[Any] = (), *, rate: float = 1.0) -> None:
         """Fine-tune `model` in place with Adam, at `rate` times the learning rate.
@@ -64,15 +70,17 @@ class Teacher:
         """
         begin_s = time.monotonic()
         inputs = list(self.inputs) if len(self.inputs) > 1 else self.inputs[0]
+        keras = self.library.keras
+        told = [keras.callbacks.TerminateOnNaN(), training_callback(keras, self.epochs, self.batches)]
         try:
-            optimizer = self.library.keras.optimizers.Adam(rate * self.learning_rate)
+            optimizer = keras.optimizers.Adam(rate * self.learning_rate)
             model.compile(optimizer=optimizer, loss=self.loss)
             history = model.fit(
                 inputs,
                 self.targets,
                 batch_size=self.batch,
                 epochs=self.epochs,
-                callbacks=[*callbacks, self.library.keras.callbacks.TerminateOnNaN()],
+                callbacks=[*callbacks, *told],
                 verbose=0,
             )
         except (ValueError, TypeError, RuntimeError, ArithmeticError, self.library.tf.errors.OpError) as error:
@@ -92,12 +100,13 @@ class Teacher:
         begin_s = time.monotonic()
         layers = [layer for layer in normalisations(self.library, model) if layer.trainable]
         momenta = [layer.momentum for layer in layers]
-        batches = min(SETTLING_BATCHES, -(-self.samples // self.batch)) if layers else 0
+        batches = min(SETTLING_BATCHES, self.batches) if layers else 0
         for index in range(batches):
             for layer in layers:
                 layer.momentum = index / (index + 1)  # the mean of all batches so far
             batch = [array[index * self.batch : (index + 1) * self.batch] for array in self.inputs]
             model(batch if len(batch) > 1 else batch[0], training=True)
+            report(f"settling batch normalisation, batch {index + 1} of {batches}")
         for layer, momentum in zip(layers, momenta, strict=True):
             layer.momentum = momentum
         self.seconds += time.monotonic() - begin_s

@@ -14,6 +14,8 @@ from harness.variants import parse_variant
 
 # Without a measurement the order is the tree's: first what costs nothing, then what needs data, then training.
 _BY_RULE = ("int8", "full_integer", "dynamic_range", "float16", "qat", "int16x8", "float32")
+# It says nothing about the variant, and must not hide an earlier run that does.
+_NEVER_ENDED = (Status.SKIPPED, Status.INTERRUPTED, Status.OFFLINE)
 _COMPRESSED = ("pruned_clustered+int8", "pruned+int8", "clustered+int8", "pruned_clustered_qat")
 
 
@@ -106,11 +108,11 @@ def _sensitive(by_name: dict[str, Option]) -> Step:
 
 
 def newest_rows(runs: Sequence[Sequence[ResultRow]], model: str) -> list[ResultRow]:
-    """The rows of `model` out of several runs, newest run first; of equal setups the newest alone."""
+    """The rows of `model` out of several runs, newest run first; of equal setups the newest that came to an end."""
     found: dict[tuple[str, ...], ResultRow] = {}
     for rows in runs:
         for row in rows:
-            if row.model == model and row.status is not Status.SKIPPED:
+            if row.model == model and row.status not in _NEVER_ENDED:
                 key = (row.variant, row.backend, str(row.threads), row.cores, row.device_id, row.runtime)
                 found.setdefault(key, row)
     return sorted(found.values(), key=lambda row: row.verdict is not Verdict.TRUSTED)

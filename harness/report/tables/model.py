@@ -20,6 +20,7 @@ class Cell:
 
 
 EMPTY = Cell("—")
+DOUBTS = "Doubts"
 
 
 def words(text: str) -> Cell:
@@ -37,3 +38,11 @@ class Table:
     rows: tuple[tuple[Cell, ...], ...]
     notes: tuple[str, ...] = ()
     names: int = 1
+
+    def for_programs(self) -> tuple[tuple[str, ...], list[list[str | float | None]]]:
+        """Heads and values, with a last column that names the figures that cannot be quoted: ``PTQ: wrong output``."""
+        rows = [[*(cell.value for cell in row), self._doubts(row)] for row in self.rows]
+        return (*self.heads, DOUBTS), rows
+
+    def _doubts(self, row: tuple[Cell, ...]) -> str:
+        return "; ".join(f"{head}: {cell.doubt}" for head, cell in zip(self.heads, row, strict=True) if cell.doubt)

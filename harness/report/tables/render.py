@@ -59,7 +59,7 @@ def _block(table: Table, shown: list[int], group: list[list[str]], texts: list[l
 
 
 def _csv(table: Table) -> str:
-    return csv_table(table.heads, ([cell.value for cell in row] for row in table.rows))
+    return csv_table(*table.for_programs())
 
 
 def _markdown(table: Table) -> str:

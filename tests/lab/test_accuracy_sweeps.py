@@ -1,0 +1,595 @@
+"""Accuracy in whole sweeps on this host, with the real runtime: figures, resuming, data that is wrong, gates."""
+
+from __future__ import annotations
+
+import csv
+import json
+import os
+import re
+import shutil
+import signal
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from harness.display.plain import heartbeat
+from harness.display.state import DashboardState, reduce
+from harness.domain import Purpose, ResultRow, Status, Verdict
+from harness.events import AccuracyProgress, InvocationFinished, InvocationStarted, RowUpdated, TasksPlanned
+from harness.lab import SweepOutcome
+from harness.lab.ledger import counts_as_failed
+from harness.report.takeaways import takeaways
+from tests.cli.command_line import CommandLine
+from tests.lab.accuracy_bench import (
+    CHUNK,
+    MODELS,
+    AccuracyBench,
+    Labelled,
+    accuracy_bench,
+    answers,
+    entry,
+    hits,
+    images,
+    scored_columns,
+    sha256,
+    shared_cache,
+    stand_in,
+    twice,
+)
+
+pytest.importorskip("ai_edge_litert")
+__all__ = ["accuracy_bench", "shared_cache"]
+FLOAT32, INT8 = MODELS / "float32.tflite", MODELS / "int8.tflite"
+COUNT = 2 * CHUNK + 152  # three chunks, the last one not full
+NPZ = "{reader: npz, path: data.npz}"
+
+
+@pytest.fixture(scope="module")
+def labelled() -> Labelled:
+    return Labelled.hard(COUNT)
+
+
+@pytest.fixture
+def bench(accuracy_bench: AccuracyBench, labelled: Labelled) -> AccuracyBench:
+    labelled.save(accuracy_bench.folder / "data.npz")
+    return accuracy_bench
+
+
+def both(bench: AccuracyBench, **settings: str) -> str:
+    return bench.sweep_text(entry(FLOAT32, NPZ), **settings)  # type: ignore[arg-type]
+
+
+# ---- figures ---------------------------------------------------------------------------------------------------------
+
+
+def test_every_variant_is_scored_on_the_same_samples_and_compared(bench: AccuracyBench, labelled: Labelled) -> None:
+    outcome = bench.run(both(bench))
+    float32, int8 = outcome.rows
+    right = {path: hits(answers(path, labelled.inputs), labelled.labels) for path in (FLOAT32, INT8)}
+    assert (float32.accuracy_metric, float32.accuracy_samples) == ("top1", COUNT)
+    assert float32.accuracy == pytest.approx(right[FLOAT32].mean(), abs=1.5 / COUNT)
+    assert int8.accuracy == pytest.approx(right[INT8].mean(), abs=1.5 / COUNT)
+    lost = float32.accuracy - int8.accuracy
+    assert lost > 0.01
+    assert int8.accuracy_loss == pytest.approx(lost)
+    assert int8.accuracy_loss_low < lost < int8.accuracy_loss_high
+    assert (int8.samples_worse - int8.samples_better) / COUNT == pytest.approx(lost)
+    ids = [[one for chunk in bench.chunks(row) for one in chunk.sample_ids] for row in outcome.rows]
+    assert ids[0] == ids[1]
+    assert sorted(ids[0]) == sorted(labelled.ids)
+    _reports_say_it(outcome, {labelled.ids[at] for at in np.flatnonzero(right[FLOAT32] != right[INT8])})
+
+
+def _reports_say_it(outcome: SweepOutcome, changed: set[str]) -> None:
+    int8 = outcome.rows[1]
+    with (outcome.report_dir / "changed_samples.csv").open(newline="") as file:
+        told = list(csv.DictReader(file))
+    assert len({line["sample_id"] for line in told} ^ changed) <= 2  # a tie may fall either way by the last bit
+    assert {line["case_id"] for line in told} == {int8.case_id}
+    with (outcome.report_dir / "metrics.csv").open(newline="") as file:
+        figures = {
+            (line["metric"], line["stat"]): float(line["value"])
+            for line in csv.DictReader(file)
+            if line["case_id"] == int8.case_id
+        }
+    assert figures["accuracy_loss", "value"] == int8.accuracy_loss
+    assert figures["accuracy_loss", "ci_low"] == int8.accuracy_loss_low
+    assert figures["samples_changed", "worse"] == int8.samples_worse
+    assert figures["accuracy", "value"] == figures["top1", "value"] == int8.accuracy
+
+
+def test_events_and_the_plain_view_tell_how_far_it_is(bench: AccuracyBench) -> None:
+    outcome = bench.run(both(bench))
+    (planned,) = [event for event in bench.events if isinstance(event, TasksPlanned)]
+    assert planned.total_invocations == 2 * (1 + 1 + 1)
+    steps = [event for event in bench.events if isinstance(event, AccuracyProgress)]
+    for row in outcome.rows:
+        mine = [(step.samples, step.total) for step in steps if step.case.case_id == row.case_id]
+        assert mine == [(CHUNK, COUNT), (2 * CHUNK, COUNT), (COUNT, COUNT)]
+    finished = [event.purpose for event in bench.events if isinstance(event, InvocationFinished)]
+    assert finished[-2:] == [Purpose.ACCURACY] * 2, "last, because it heats the device"
+    state = DashboardState()
+    for event in bench.events[: bench.events.index(steps[1]) + 1]:
+        state = reduce(state, event)
+    assert f"accuracy 2,048/{COUNT:,}" in heartbeat(state, steps[1].at_s)
+
+
+def test_fewer_samples_are_the_same_ones_for_every_variant(bench: AccuracyBench) -> None:
+    outcome = bench.run(both(bench, extra="accuracy: {samples: 700}\n"))
+    assert [row.accuracy_samples for row in outcome.rows] == [700, 700]
+    first, second = (bench.chunks(row)[0].sample_ids for row in outcome.rows)
+    assert first == second
+    assert len(set(first)) == 700
+    assert first[:3] != ("image-0", "image-1", "image-2"), "in a random order"
+    none = bench.run(both(bench, extra="accuracy: {samples: 0}\n"))
+    assert [row.accuracy for row in none.rows] == [None, None]
+
+
+def test_backends_and_runs_on_one_data_set_agree(bench: AccuracyBench) -> None:
+    text = both(bench, backends="[{cpu: {xnnpack: true}}, {cpu: {xnnpack: false}}]")
+    rows = bench.run(text).rows
+    accuracies = {(row.variant, row.backend): row.accuracy for row in rows}
+    assert accuracies["float32", "cpu xnnpack"] == pytest.approx(accuracies["float32", "cpu builtin"], abs=2 / COUNT)
+    assert [scored_columns(row) for row in bench.run(text).rows] == [scored_columns(row) for row in rows]
+
+
+# ---- interrupted and resumed -----------------------------------------------------------------------------------------
+
+LONG = 6 * CHUNK - 100  # longer than what is on its way when an interrupt comes
+
+
+@pytest.fixture(scope="module")
+def long_data(labelled: Labelled) -> Labelled:
+    order = np.random.default_rng(5).integers(0, COUNT, LONG)
+    ids = tuple(f"image-{number}" for number in range(LONG))
+    return Labelled(labelled.inputs[order], labelled.labels[order], ids)
+
+
+@pytest.fixture
+def long_bench(accuracy_bench: AccuracyBench, long_data: Labelled) -> AccuracyBench:
+    long_data.save(accuracy_bench.folder / "data.npz")
+    return accuracy_bench
+
+
+def test_a_pass_that_ctrl_c_ended_goes_on_behind_its_last_chunk(long_bench: AccuracyBench) -> None:
+    bench, text = long_bench, both(long_bench)
+    whole = bench.run(text)
+    bench.events.clear()
+    first = bench.run(text, on_event=bench.stop_after(7))  # float32 as a whole, int8 in its first chunks
+    assert first.state == "interrupted"
+    done = bench.scored()
+    assert 7 <= len(done) < 12, "the first Ctrl-C does not wait for a pass that may take hours"
+    second = bench.go_on(text)
+    assert (second.run_id, second.state) == (first.run_id, "finished")
+    assert len(done) + len(bench.scored()) == 12
+    assert [scored_columns(row) for row in second.rows] == [scored_columns(row) for row in whole.rows]
+
+
+def test_a_pass_that_is_stopped_before_its_first_chunk_is_not_done(long_bench: AccuracyBench) -> None:
+    bench, text = long_bench, both(long_bench, variants="[float32]")
+
+    def stop_as_it_begins(event: object) -> None:
+        if isinstance(event, InvocationStarted) and event.purpose is Purpose.ACCURACY:
+            bench.interrupt.press()
+
+    assert bench.run(text, on_event=stop_as_it_begins).state == "interrupted"
+    assert bench.scored() == []
+    (row,) = bench.go_on(text).rows
+    assert row.accuracy_samples == LONG
+
+
+def test_a_cache_that_was_emptied_in_between_makes_the_same_data_set(long_bench: AccuracyBench) -> None:
+    bench, text = long_bench, both(long_bench)
+    bench.run(text, on_event=bench.stop_after(1))
+    bench.cache = bench.folder / "other"
+    assert [row.accuracy_samples for row in bench.go_on(text).rows] == [LONG, LONG]
+
+
+@pytest.mark.parametrize("chunks", [1, 6], ids=["within a case", "between two cases"])
+def test_data_that_changed_before_the_resume_are_refused(
+    long_bench: AccuracyBench, long_data: Labelled, chunks: int
+) -> None:
+    bench, text = long_bench, both(long_bench)
+    before = bench.run(text, on_event=bench.stop_after(chunks))
+    assert before.state == "interrupted"
+    Labelled(long_data.inputs[::-1], long_data.labels[::-1], long_data.ids).save(bench.folder / "data.npz")
+    rows = bench.go_on(text).rows
+    assert bench.scored() == []
+    refused = rows[chunks // 6 :]
+    for row in refused:
+        assert "1 of 1 accuracy invocations failed (1 FAILED)" in row.reasons
+        assert "the data set was changed since its first chunks were scored. Start the sweep anew" in row.reasons
+        assert row.accuracy is None
+    assert all(row.accuracy_loss is None for row in rows), "nothing is compared across data sets"
+
+
+SLOW_CHUNKS = 6
+SLOW_SCORE = """
+import time
+
+def score(outputs, truth):
+    print(truth["label"], file=log)
+    time.sleep(0.0001)
+    return float(outputs[0][truth["label"] % 3])
+
+log = open({log!r}, "a", buffering=1)
+"""
+
+
+@pytest.fixture
+def slow_sweep(harness: CommandLine, tmp_path: Path) -> str:
+    """A pass of a second or two, which logs every sample that it scores."""
+    (tmp_path / "slow.py").write_text(SLOW_SCORE.format(log=str(tmp_path / "scored.txt")))
+    count = SLOW_CHUNKS * CHUNK
+    np.savez(tmp_path / "data.npz", inputs=np.resize(images(100), (count, 8, 8, 1)), labels=np.arange(count))
+    model = entry(FLOAT32, NPZ, '{name: custom, options: {function: "slow.py:score"}}')
+    (tmp_path / "slow.yaml").write_text(AccuracyBench(tmp_path).sweep_text(model, variants="[float32]"))
+    return "slow.yaml"
+
+
+def _end_after(harness: CommandLine, name: str, chunks: int, number: int) -> int:
+    """Send a signal when so many chunks are scored; the exit code."""
+    process = harness.start("run", name, "--display", "json")
+    assert process.stdout is not None
+    for line in process.stdout:
+        chunks -= json.loads(line)["event"] == "accuracy_progress"
+        if not chunks:
+            break
+    process.send_signal(number)
+    process.communicate(timeout=60)
+    return process.returncode
+
+
+def _go_on(harness: CommandLine, name: str) -> tuple[list[int], dict[str, float]]:
+    """Resume: the samples at each step, and the row."""
+    resumed = harness("run", name, "--resume", "--display", "json")
+    assert resumed.returncode == 0, resumed.stderr
+    events = [json.loads(line) for line in resumed.stdout.splitlines()]
+    steps = [event["samples"] for event in events if event["event"] == "accuracy_progress"]
+    return steps, events[-1]["rows"][0]
+
+
+@pytest.mark.parametrize(
+    ("number", "code"),
+    [(signal.SIGKILL, -9), pytest.param(signal.SIGINT, 130, marks=pytest.mark.slow)],
+    ids=["kill -9", "Ctrl-C"],
+)
+def test_no_chunk_is_lost_or_scored_twice_when_the_controller_ends(
+    harness: CommandLine, slow_sweep: str, tmp_path: Path, number: int, code: int
+) -> None:
+    assert _end_after(harness, slow_sweep, 2, number) == code
+    before = (tmp_path / "scored.txt").read_text().split()
+    steps, row = _go_on(harness, slow_sweep)
+    durable = steps[0] - CHUNK
+    assert 2 * CHUNK <= durable < SLOW_CHUNKS * CHUNK
+    assert steps == list(range(steps[0], SLOW_CHUNKS * CHUNK + 1, CHUNK))
+    after = (tmp_path / "scored.txt").read_text().split()[len(before) :]
+    assert len(after) == SLOW_CHUNKS * CHUNK - durable
+    assert not set(before[:durable]) & set(after), "what is durable is not scored again"
+    assert {*before, *after} == set(map(str, range(SLOW_CHUNKS * CHUNK)))
+    assert len(twice([*before, *after])) <= CHUNK, "at most the chunk that was not durable"
+    outputs = np.resize(answers(FLOAT32, images(100)), (SLOW_CHUNKS * CHUNK, 3))
+    expected = outputs[np.arange(len(outputs)), np.arange(len(outputs)) % 3].mean()
+    assert row["accuracy"] == pytest.approx(expected, abs=1e-6)
+    assert row["accuracy_samples"] == SLOW_CHUNKS * CHUNK
+
+
+# ---- data that is wrong ----------------------------------------------------------------------------------------------
+
+FUNCTIONS = """
+import numpy as np
+
+def samples(count=5, shape=(8, 8, 1), truth=lambda number: number % 3):
+    for number in range(count):
+        yield f"one-{number}", np.zeros(shape, np.float32) + number, truth(number)
+
+def raises():
+    yield from samples()
+    raise RuntimeError("the disk is gone")
+
+def changes_shape():
+    yield from samples()
+    yield "last", np.zeros((8, 4, 1), np.float32), 0
+
+def other_shape():
+    yield from samples(shape=(4, 4, 1))
+
+def nothing():
+    yield from ()
+
+def not_a_label():
+    yield from samples(truth=lambda number: "cat")
+
+def no_number(outputs, truth):
+    return outputs[0]
+
+def measure_raises(outputs, truth):
+    raise KeyError("points")
+
+def gives_nan(outputs, truth):
+    return float("nan")
+"""
+
+
+def _write_arrays(folder: Path) -> None:
+    inputs, labels = images(40), np.arange(40) % 3
+    broken = inputs.copy()
+    broken[3, 2, 2] = np.nan
+    arrays: dict[str, dict[str, object]] = {
+        "sound": {"labels": labels},
+        "unlabelled": {},
+        "too_few": {"labels": labels[:30]},
+        "no_class": {"labels": np.where(np.arange(40) == 7, 3, labels)},
+        "negative": {"labels": np.where(np.arange(40) == 7, -1, labels)},
+        "empty": {"inputs": inputs[:0], "labels": labels[:0]},
+        "half": {"inputs": inputs[:, :4], "labels": labels},
+        "nan": {"inputs": broken, "labels": labels},
+        "same_ids": {"labels": labels, "ids": np.array(["a"] * 40)},
+        "masks": {"masks": np.zeros((40, 8, 8), np.uint8)},
+        "points": {"points": np.zeros((40, 5, 2), np.float32), "boxes": np.tile([0.0, 0, 8, 8], (40, 1))},
+        "targets": {"targets": np.zeros((40, 5), np.float32)},
+    }
+    for name, given in arrays.items():
+        np.savez(folder / f"{name}.npz", **{"inputs": inputs, **given})  # type: ignore[arg-type]
+    (folder / "rubbish.npz").write_bytes(b"PK\3\4 rubbish")
+    (folder / "functions.py").write_text(FUNCTIONS)
+    (folder / "float32.tflite").write_bytes(_with_nan(FLOAT32))
+
+
+def _with_nan(model: Path) -> bytes:
+    """The file with NaN for the weights of its depthwise convolution."""
+    from ai_edge_litert.interpreter import Interpreter
+
+    interpreter, content = Interpreter(str(model), num_threads=1), model.read_bytes()
+    (found,) = [one for one in interpreter.get_tensor_details() if tuple(one["shape"]) == (1, 3, 3, 4)]
+    weights = interpreter.get_tensor(found["index"])
+    assert content.count(weights.tobytes()) == 1
+    return content.replace(weights.tobytes(), np.full_like(weights, np.nan).tobytes())
+
+
+def _npz(name: str) -> str:
+    return f"{{reader: npz, path: {name}.npz}}"
+
+
+def _function(name: str) -> str:
+    return f'{{reader: function, path: "functions.py:{name}"}}'
+
+
+def _custom(name: str) -> str:
+    return f'{{name: custom, options: {{function: "functions.py:{name}"}}}}'
+
+
+CLASSES = "{name: classification}"
+# name of the row: the data, the task, and the words a person gets
+UNREADABLE = {
+    "unlabelled": (_npz("unlabelled"), CLASSES, "expected `inputs` .* and the arrays of the truths .*; found inputs"),
+    "too_few": (_npz("too_few"), CLASSES, r"`labels` has the shape \(30,\); there are 40 inputs"),
+    "no_class": (_npz("no_class"), CLASSES, r"^7: .* label 3, but the model gives 3 classes \(0 to 2\)"),
+    "negative": (_npz("negative"), CLASSES, r"^7: .* label -1, but the model gives 3 classes \(0 to 2\)"),
+    "empty": (_npz("empty"), CLASSES, r"inputs must be \(n, …\) with samples, not \(0, 8, 8, 1\)"),
+    "half": (_npz("half"), CLASSES, r"the sample is \(4, 8, 1\), but the model takes \(8, 8, 1\)"),
+    "nan": (_npz("nan"), CLASSES, "^3: the inputs hold NaN or infinite values"),
+    "same_ids": (_npz("same_ids"), CLASSES, "a: two samples have this id"),
+    "rubbish": (_npz("rubbish"), CLASSES, "rubbish.npz: the arrays cannot be read"),
+    "missing": (_npz("missing"), CLASSES, "missing.npz: expected an .npz file"),
+    "wrong_reader_for_task": (_npz("sound"), "{name: segmentation}", "expected `inputs` and `masks`"),
+    "raises": (_function("raises"), CLASSES, r"functions.py:10: the data function raises RuntimeError: the disk is"),
+    "changes_shape": (_function("changes_shape"), CLASSES, r"sample 5 has inputs of shape \(\(8, 4, 1\),\), sample 0"),
+    "other_shape": (_function("other_shape"), CLASSES, r"the sample is \(4, 4, 1\), but the model takes \(8, 8, 1\)"),
+    "nothing": (_function("nothing"), CLASSES, "'nothing' gives no samples"),
+    "not_a_label": (_function("not_a_label"), CLASSES, "an integer .a label. .* not 'cat'"),
+    "no_function": (_function("absent"), CLASSES, "the file has no 'absent'"),
+}
+UNSCORABLE = {
+    "segmentation": (_npz("masks"), "{name: segmentation}", r"shape \(40, 3\) is not class scores of shape \(n, H, W"),
+    "landmarks": (
+        _npz("points"),
+        "{name: landmarks, options: {output: coordinates, normalise: box}}",
+        r"shape \(40, 3\) is not coordinates",
+    ),
+    "targets": (_npz("targets"), "{name: regression}", "the model has 3 outputs a sample, the target 5"),
+    "other_classes": (
+        _npz("sound"),
+        '{name: classification, options: {classes: "10"}}',
+        r"the model has 3 classes, the labels count 10\. Give",
+    ),
+    "no_number": (
+        _npz("sound"),
+        _custom("no_number"),
+        r"functions.py:\d+: the function no_number returns a value of type ndarray and shape \(3,\)\. It must",
+    ),
+    "measure_raises": (_npz("sound"), _custom("measure_raises"), r"functions.py:\d+: .* raises KeyError: 'points'"),
+    "gives_nan": (_npz("sound"), _custom("gives_nan"), r"functions.py:\d+: the function gives_nan returns nan\."),
+    "no_measure": (_npz("sound"), _custom("absent"), "functions.py: the file has no function 'absent'"),
+}
+
+
+@pytest.fixture(scope="module")
+def refused(tmp_path_factory: pytest.TempPathFactory) -> dict[str, ResultRow]:
+    """One sweep over all of it: what is wrong with one model's data leaves the others alone."""
+    bench = AccuracyBench(tmp_path_factory.mktemp("refused"))
+    _write_arrays(bench.folder)
+    models = [entry(FLOAT32, data, task, name) for name, (data, task, _) in {**UNREADABLE, **UNSCORABLE}.items()]
+    models += [
+        entry(bench.folder / "float32.tflite", _npz("sound"), name="nan_model"),
+        entry(FLOAT32, _npz("sound"), name="right"),
+    ]
+    rows = bench.run(bench.sweep_text("\n".join(models), variants="[float32]")).rows
+    return {row.model: row for row in rows}
+
+
+def test_wrong_data_leave_the_other_models_alone(refused: dict[str, ResultRow]) -> None:
+    assert (refused["right"].status, refused["right"].accuracy_samples) == (Status.DONE, 40)
+
+
+@pytest.mark.parametrize("name", UNREADABLE)
+def test_data_that_cannot_be_read_fail_before_anything_is_measured(refused: dict[str, ResultRow], name: str) -> None:
+    row = refused[name]
+    assert (row.status, row.latency_p50_ms, row.accuracy) == (Status.FAILED, None, None)
+    assert re.search(UNREADABLE[name][2], row.reasons), row.reasons
+    assert "Traceback" not in row.reasons
+
+
+@pytest.mark.parametrize("name", UNSCORABLE)
+def test_a_task_that_does_not_fit_the_outputs_leaves_the_timing(refused: dict[str, ResultRow], name: str) -> None:
+    row = refused[name]
+    assert (row.status, row.accuracy) == (Status.DONE, None)
+    assert row.latency_p50_ms is not None
+    assert re.search(r"1 of 1 accuracy invocations failed \(1 FAILED\): .*" + UNSCORABLE[name][2], row.reasons)
+
+
+def test_a_model_that_gives_nan_is_refused(refused: dict[str, ResultRow]) -> None:
+    assert refused["nan_model"].status is Status.FAILED
+    assert "the source model itself gives NaN or infinite outputs" in refused["nan_model"].reasons
+
+
+IMAGES = {
+    "truncated": ("a/1.png", 'preprocess: {order: L, std: "255"}', r"a/1\.png: the image cannot be read: .*truncated"),
+    "not_an_image": ("b/0.png", 'preprocess: {order: L, std: "255"}', r"b/0\.png: the image cannot be read"),
+    "other_size": ("", 'preprocess: {height: "16", width: "16", channels: "1", order: L}', r"\(16, 16, 1\), but the"),
+    "other_channels": ("", "preprocess: {order: RGB}", "1 channels do not fit the order 'RGB'"),
+    "misspelt": ("", 'preprocess: {heigth: "8"}', r"no option preprocess\.heigth\. Did you mean preprocess\.height"),
+    "four_classes": ("", "preprocess: {order: L}", r"^d/0\.png: .* label 3, but the model gives 3 classes"),
+    "unlabelled": ("", "preprocess: {order: L}", "expected a folder for each class with its images, or"),
+    "nothing": ("", "preprocess: {order: L}", "expected a folder for each class .*; found nothing"),
+}
+
+
+@pytest.fixture(scope="module")
+def refused_images(tmp_path_factory: pytest.TempPathFactory) -> dict[str, ResultRow]:
+    images_of = pytest.importorskip("PIL.Image")
+    bench = AccuracyBench(tmp_path_factory.mktemp("images"))
+    generator = np.random.default_rng(0)
+    for name, (spoilt, _, _) in {**IMAGES, "right": ("", "", "")}.items():
+        folders = {"unlabelled": (".",), "nothing": (), "four_classes": "abcd"}.get(name, "abc")
+        (bench.folder / name).mkdir()
+        for path in [bench.folder / name / folder / f"{number}.png" for folder in folders for number in range(2)]:
+            path.parent.mkdir(exist_ok=True)
+            images_of.fromarray(generator.integers(0, 255, (20, 30, 3), np.uint8)).save(path)
+        if spoilt:
+            path = bench.folder / name / spoilt
+            path.write_bytes(b"no image" if name == "not_an_image" else path.read_bytes()[:300])
+    models = [
+        entry(FLOAT32, f"{{reader: imagenet, path: {name}}}", name=name, extra=f", {preprocess}")
+        for name, (_, preprocess, _) in {**IMAGES, "right": ("", "preprocess: {order: L}", "")}.items()
+    ]
+    rows = bench.run(bench.sweep_text("\n".join(models), variants="[float32]")).rows
+    return {row.model: row for row in rows}
+
+
+@pytest.mark.parametrize("name", IMAGES)
+def test_images_that_cannot_be_used_are_named(refused_images: dict[str, ResultRow], name: str) -> None:
+    row = refused_images[name]
+    assert row.status is Status.FAILED
+    assert re.search(IMAGES[name][2], row.reasons), row.reasons
+    assert (refused_images["right"].status, refused_images["right"].accuracy_samples) == (Status.DONE, 6)
+
+
+def test_names_of_samples_stay_text(bench: AccuracyBench, labelled: Labelled) -> None:
+    script = "<script>alert({number})</script>\"'&"
+    labelled.save(bench.folder / "data.npz", [script.format(number=number) for number in range(COUNT)])
+    outcome = bench.run(both(bench))
+    page = (outcome.report_dir / "report.html").read_text()
+    assert "<script>alert(" not in page
+    assert "&lt;script&gt;alert(" in page
+    with (outcome.report_dir / "changed_samples.csv").open(newline="") as file:
+        named = [line["sample_id"] for line in csv.DictReader(file)]
+    assert named
+    assert all(re.fullmatch(r"<script>alert\(\d+\)</script>\"'&", name) for name in named)
+
+
+# ---- gates -----------------------------------------------------------------------------------------------------------
+
+
+def _timed(bench: AccuracyBench, fast_ms: dict[str, float], extra: str, **swapped: Path) -> str:
+    python = stand_in(bench.folder, fast_ms, **swapped)
+    return f"runtime: {{litert: {{python: {python}}}}}\n{extra}"
+
+
+def _says_fastest(outcome: SweepOutcome) -> str:
+    """The variant and backend that the page's first sentence and its Pareto front name."""
+    return takeaways(outcome.rows)[0]
+
+
+def _on_the_front(outcome: SweepOutcome) -> set[str]:
+    """The tooltips of the marks on the front: ``int8, cpu xnnpack …``."""
+    page = (outcome.report_dir / "report.html").read_text()
+    chart = page[page.index("latency against top-1") :]
+    chart = chart[: chart.index("</svg>")]
+    marks = re.findall(r'<(\w+)[^>]*class="(?:s\d+ )?m( dim| hollow)?"[^>]*>\s*<title>([^<]*)</title>', chart)
+    assert marks, chart
+    return {title.split(":")[0] for _, faint, title in marks if not faint}
+
+
+@pytest.mark.parametrize(("allowed", "wrong"), [("0.5", False), ("0.005", True)])
+def test_a_fast_variant_that_lost_too_much_is_no_winner(bench: AccuracyBench, allowed: str, wrong: bool) -> None:
+    extra = _timed(bench, {sha256(INT8): 0.25}, f"accuracy: {{max_loss: {allowed}}}\n")
+    outcome = bench.run(both(bench, extra=extra).replace("blocks: 1", "blocks: 3"))
+    float32, int8 = outcome.rows
+    assert int8.latency_p50_ms < 0.5 < float32.latency_p50_ms
+    assert (float32.verdict, int8.verdict) == (Verdict.TRUSTED, Verdict.WRONG_OUTPUT if wrong else Verdict.TRUSTED)
+    assert counts_as_failed(int8, "any") is wrong
+    if wrong:
+        assert re.search(r"top1 is 0\.\d+ on 2200 samples, 0\.\d+ worse than .*0\.005", int8.reasons), int8.reasons
+    assert f"m is fastest as {'float32' if wrong else 'int8'}" in _says_fastest(outcome)
+    assert any(mark.startswith("int8") for mark in _on_the_front(outcome)) is not wrong
+
+
+def test_a_fast_backend_that_computes_something_else_is_no_winner(bench: AccuracyBench) -> None:
+    """Its outputs and its answers are those of another file, as by a broken delegate."""
+    extra = _timed(
+        bench, {"builtin": 0.25}, "accuracy: {tolerance: 0.005}\n", builtin__outputs=INT8, builtin__accuracy=INT8
+    )
+    backends = "[{cpu: {xnnpack: true}}, {cpu: {xnnpack: false}}]"
+    text = both(bench, variants="[float32]", backends=backends, extra=extra).replace("blocks: 1", "blocks: 3")
+    outcome = bench.run(text)
+    sound, broken = outcome.rows
+    assert (sound.verdict, broken.verdict) == (Verdict.TRUSTED, Verdict.WRONG_OUTPUT), outcome.rows
+    assert broken.latency_p50_ms < sound.latency_p50_ms
+    assert "the sweep allows 0.5%" in broken.reasons
+    assert counts_as_failed(broken, "any")
+    assert "m is fastest as float32 on cpu xnnpack" in _says_fastest(outcome)
+    assert not any("builtin" in mark for mark in _on_the_front(outcome))
+    (lenient,) = [row for row in bench.run(text.replace("0.005", "10")).rows if "builtin" in row.backend]
+    assert lenient.verdict is not Verdict.WRONG_OUTPUT
+
+
+def test_nan_that_only_the_scored_samples_show_makes_the_row_wrong(bench: AccuracyBench) -> None:
+    """The outputs pass saw nothing: the delegate gives NaN in the accuracy pass alone."""
+    _write_arrays(bench.folder)
+    extra = _timed(bench, {}, "", xnnpack__accuracy=bench.folder / "float32.tflite")
+    (row,) = bench.run(both(bench, variants="[float32]", extra=extra)).rows
+    assert row.verdict is Verdict.WRONG_OUTPUT
+    assert "the outputs hold NaN or infinite values" in row.reasons
+    assert row.accuracy == 0.0
+    assert counts_as_failed(row, "any")
+
+
+def test_the_row_is_final_only_with_its_accuracy(bench: AccuracyBench) -> None:
+    outcome = bench.run(both(bench))
+    last = {event.row.case_id: event.row for event in bench.events if isinstance(event, RowUpdated)}
+    assert all(last[row.case_id].accuracy == row.accuracy for row in outcome.rows)
+
+
+# ---- memory ----------------------------------------------------------------------------------------------------------
+
+LARGE = """
+import numpy as np
+
+class Samples:
+    def __len__(self):
+        return 256
+
+    def __getitem__(self, index):
+        if not 0 <= index < 256:
+            raise IndexError(index)
+        return np.full((256, 256, 3), (index % 7) / 7, np.float32), {"target": [0.0]}
+
+def samples():
+    return Samples()
+
+def score(outputs, truth):
+    return float(outputs[0].reshape(-1)[0])
+"""
