@@ -11,8 +11,10 @@ from dataclasses import asdict, dataclass
 
 from harness.content import content_id
 from harness.domain import Case, DeviceFacts, ResultRow
+from harness.metric_names import metric_unit
 
 LOWER, HIGHER, NEITHER = "lower", "higher", ""
+OF_THE_METRIC = "of the metric"
 
 
 @dataclass(frozen=True)
@@ -55,10 +57,10 @@ FIGURES: dict[str, Figure] = {
     "delegated_nodes": Figure("delegated_nodes", "value", "nodes", HIGHER),
     "total_nodes": Figure("total_nodes", "value", "nodes", NEITHER),
     "partitions": Figure("partitions", "value", "partitions", LOWER),
-    "accuracy": Figure("accuracy", "value", "1", HIGHER, "accuracy_samples"),
-    "accuracy_loss": Figure("accuracy_loss", "value", "1", LOWER, "accuracy_samples"),
-    "accuracy_loss_low": Figure("accuracy_loss", "ci_low", "1", LOWER, "accuracy_samples"),
-    "accuracy_loss_high": Figure("accuracy_loss", "ci_high", "1", LOWER, "accuracy_samples"),
+    "accuracy": Figure("accuracy", "value", OF_THE_METRIC, HIGHER, "accuracy_samples"),
+    "accuracy_loss": Figure("accuracy_loss", "value", OF_THE_METRIC, LOWER, "accuracy_samples"),
+    "accuracy_loss_low": Figure("accuracy_loss", "ci_low", OF_THE_METRIC, LOWER, "accuracy_samples"),
+    "accuracy_loss_high": Figure("accuracy_loss", "ci_high", OF_THE_METRIC, LOWER, "accuracy_samples"),
     "accuracy_p_value": Figure("accuracy_loss", "p_value", "1", NEITHER, "accuracy_samples"),
     "samples_better": Figure("samples_changed", "better", "samples", HIGHER, "accuracy_samples"),
     "samples_worse": Figure("samples_changed", "worse", "samples", LOWER, "accuracy_samples"),
@@ -88,7 +90,8 @@ def metrics_of(row: ResultRow) -> Iterator[Metric]:
         if value is not None and not math.isnan(value):
             n = getattr(row, figure.count) or 0 if figure.count else 1
             direction = row.accuracy_direction or figure.direction if column == "accuracy" else figure.direction
-            yield Metric(figure.name, figure.stat, float(value), figure.unit, direction, n)
+            unit = metric_unit(row.accuracy_metric) if figure.unit == OF_THE_METRIC else figure.unit
+            yield Metric(figure.name, figure.stat, float(value), unit, direction, n)
 
 
 def series_key(row: ResultRow, case: Case, facts: DeviceFacts | None) -> int:

@@ -29,6 +29,15 @@ def is_fraction(metric: str) -> bool:
     return metric in FRACTIONS or (metric.startswith("top") and metric[3:].isdigit())
 
 
+def metric_unit(metric: str) -> str:
+    """``%``, ``1`` for shares, ``samples`` for counts; empty where it is that of the model's outputs, or not known."""
+    if metric.endswith("_pct"):
+        return "%"
+    if metric.endswith("_samples"):
+        return "samples"
+    return "1" if is_fraction(metric) or metric == "r2" else ""
+
+
 def metric_label(metric: str) -> str:
     """``top-1`` for ``top1``, ``mAP@0.5`` for ``map50``; any other name as it is."""
     if metric.startswith("top") and metric[3:].isdigit():

@@ -25,8 +25,21 @@ ALLOWED = {
     "runtimes": {"devices"},
     "display": {"report"},
     "report": {"measure"},
+    "inspect": {"prepare", "report", "store", "display"},
     "lab": {"prepare", "devices", "runtimes", "accuracy", "measure", "store", "sweep"},
-    "cli": {"prepare", "devices", "runtimes", "accuracy", "measure", "store", "sweep", "lab", "display", "report"},
+    "cli": {
+        "prepare",
+        "devices",
+        "runtimes",
+        "accuracy",
+        "measure",
+        "store",
+        "sweep",
+        "lab",
+        "display",
+        "report",
+        "inspect",
+    },
 }
 PURE = ("accuracy", "measure", "sweep")
 IMPURE_MODULES = {"subprocess", "socket", "sqlite3", "sqlalchemy", "urllib", "requests", "threading"}

@@ -13,8 +13,6 @@ from __future__ import annotations
 
 import inspect
 import math
-import sys
-import traceback
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from types import ModuleType
@@ -25,6 +23,7 @@ import numpy as np
 from harness.accuracy import task_options
 from harness.accuracy.base import Record, TaskSpec, Truth
 from harness.accuracy.task_checks import require_samples
+from harness.accuracy.user_code import describe_error, line_of, run_file
 from harness.errors import TaskError
 
 if TYPE_CHECKING:
@@ -105,7 +104,7 @@ class Custom:
             returned = self._function(sample, truth)
         except (Exception, SystemExit) as error:
             raise TaskError(
-                f"the function {_name(self._function)} raises {_described(error)}", where=_where(self._path, error)
+                f"the function {_name(self._function)} raises {describe_error(error)}", where=line_of(self._path, error)
             ) from error
         number = _number(returned)
         if number is None:
@@ -119,16 +118,12 @@ class Custom:
 
 def _function(path: Path, name: str) -> Function:
     """The function `name` of the file at `path`."""
-    module = ModuleType(f"harness_custom_task_{path.stem}")
-    module.__file__ = str(path)
-    sys.modules[module.__name__] = module  # dataclasses look up the module they are defined in
     try:
-        code = compile(path.read_bytes(), str(path), "exec", dont_inherit=True)
-        exec(code, module.__dict__)
+        module = run_file(path, "custom_task")
     except OSError as error:
         raise TaskError(f"the file cannot be read: {error.strerror or error}", where=str(path)) from error
     except (Exception, SystemExit) as error:
-        raise TaskError(f"the file raises {_described(error)}", where=_where(path, error)) from error
+        raise TaskError(f"the file raises {describe_error(error)}", where=line_of(path, error)) from error
     function = getattr(module, name, None)
     if not callable(function):
         raise TaskError(
@@ -181,21 +176,8 @@ def _told(returned: object) -> str:
     return f"a value of type {type(returned).__name__}" + (f" and shape {shape}" if shape else "")
 
 
-def _described(error: BaseException) -> str:
-    text = " ".join(str(error).split())
-    return f"{type(error).__name__}: {text}" if text else type(error).__name__
-
-
 def _name(function: Callable[..., Any]) -> str:
     return str(getattr(function, "__name__", type(function).__name__))
-
-
-def _where(path: Path, error: BaseException) -> str:
-    """`path` with the line of its innermost frame."""
-    if isinstance(error, SyntaxError) and error.filename == str(path) and error.lineno is not None:
-        return f"{path}:{error.lineno}"
-    lines = [frame.lineno for frame in traceback.extract_tb(error.__traceback__) if frame.filename == str(path)]
-    return f"{path}:{lines[-1]}" if lines else str(path)
 
 
 def _defined_at(path: Path, function: Callable[..., Any]) -> str:

@@ -75,6 +75,7 @@ class Lane:
         self._waiter = Waiter(device, context.settings, context.interrupt, context.post, context.clock, context.sleep)
         self._gated: int | None = None  # the block for which the gate was passed
         self._ungated = ""  # why the present block began without the gate
+        self._came_further = False  # whether the present accuracy pass scored a chunk
 
     def run(self, tasks: Sequence[Task], first_index: int = 0) -> bool:
         """Do `tasks` until the end, an interrupt, or the loss of the lease; true when it came to the end.
@@ -95,14 +96,17 @@ class Lane:
 
     def _do(self, task: Task, index: int) -> bool:
         """Make one task's invocation, with its retries; false when it was cut off by an interrupt."""
-        before = self._context.ledger[task.case.case_id].attempts(task)
-        for attempt in range(before, before + MAX_ATTEMPTS):
+        attempt, tries = self._context.ledger[task.case.case_id].attempts(task), 0
+        while tries < MAX_ATTEMPTS:
             if not self._pass_gate(task):
                 return False
+            self._came_further = False
             result = self._attempt(task, index, attempt).result
             if result.status is Status.INTERRUPTED:
                 return False
-            why = self._why_again(task, result, attempt - before + 1)
+            # A pass of hours may be cut off often: while it comes further, that is not held against the case.
+            attempt, tries = attempt + 1, 1 if self._came_further else tries + 1
+            why = self._why_again(task, result, tries)
             if result.status is Status.OFFLINE and not self._waiter.for_device():
                 return self._leave(task)
             if not why:
@@ -188,6 +192,7 @@ class Lane:
         context = self._context
 
         def progress(samples: int, total: int) -> None:
+            self._came_further = True
             context.post(AccuracyProgress(self.device.device_id, case, samples, total, context.clock()))
 
         try:

@@ -133,7 +133,5 @@ def _no_accuracy(evidence: CaseEvidence) -> list[Finding]:
     asked = evidence.allowed.max_loss is not None and evidence.case.variant != "float32"
     if accuracy is None or not asked or evidence.float32_accuracy is not None:
         return []
-    reason = (
-        f"how much of {accuracy.metric} it lost is not known: no float32 case of this model was scored"
-    )
+    reason = f"how much of {accuracy.metric} it lost is not known: no float32 case of this model was scored"
     return [Finding(Verdict.UNVERIFIED, reason, "Add float32 to `variants`, on any backend, or drop `max_loss`.")]

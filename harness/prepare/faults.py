@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from harness.accuracy.user_code import describe_error
 from harness.domain import Status
 from harness.errors import HarnessError, MissingDependencyError, ModelFileError
-from harness.prepare.recipe import describe_error
 
 MAX_REASON = 600
 REMEDY_MARK = ". "

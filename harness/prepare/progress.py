@@ -43,11 +43,11 @@ def training_callback(keras: Any, epochs: int, batches: int) -> Any:
     """A callback of `keras` that reports each batch of a training, which may take longer than a step's deadline."""
     epoch = 0
 
-    def begin(index: int, _logs: Any = None) -> None:
+    def begin(index: int, logs: Any = None) -> None:
         nonlocal epoch
         epoch = index + 1
 
-    def done(index: int, _logs: Any = None) -> None:
+    def done(index: int, logs: Any = None) -> None:
         report(f"training, epoch {epoch} of {epochs}, batch {index + 1:,} of {batches:,}")
 
     return keras.callbacks.LambdaCallback(on_epoch_begin=begin, on_train_batch_end=done)

@@ -7,14 +7,13 @@ needs TensorFlow is imported inside `Recipe.build`, which only ever runs in a ch
 from __future__ import annotations
 
 import difflib
-import traceback
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 from harness.accuracy import TASK_NAMES, Preprocessing, TaskSpec
+from harness.accuracy.user_code import describe_error, line_of, run_file
 from harness.assets import folder
 from harness.errors import RecipeError
 
@@ -164,21 +163,13 @@ def load_recipe(path: Path) -> Recipe:
     Raises:
         RecipeError: the file is unreadable, raises, or has no valid RECIPE; says where.
     """
-    module = ModuleType(f"harness_recipe_{path.stem}")
-    module.__file__ = str(path)
     try:
-        exec(compile(path.read_bytes(), str(path), "exec"), module.__dict__)
+        module = run_file(path, "recipe")
     except OSError as error:
         raise RecipeError(f"the recipe cannot be read: {error.strerror or error}", where=str(path)) from error
     except (Exception, SystemExit) as error:
-        raise RecipeError(f"the recipe raises {describe_error(error)}", where=_where(path, error)) from error
+        raise RecipeError(f"the recipe raises {describe_error(error)}", where=line_of(path, error)) from error
     return _validated(path, getattr(module, "RECIPE", None))
-
-
-def describe_error(error: BaseException) -> str:
-    """``ValueError: text`` on one line."""
-    text = " ".join(str(error).split())
-    return f"{type(error).__name__}: {text}" if text else type(error).__name__
 
 
 def check_options(recipe: Recipe, options: Mapping[str, str], where: str) -> None:
@@ -196,14 +187,6 @@ def check_options(recipe: Recipe, options: Mapping[str, str], where: str) -> Non
                 where=where,
                 remedy=(f"Did you mean {near[0]}? " if near else "") + f"Its options: {allowed}.",
             )
-
-
-def _where(path: Path, error: BaseException) -> str:
-    """`path` with the line of the recipe's innermost frame."""
-    if isinstance(error, SyntaxError) and error.lineno is not None:
-        return f"{path}:{error.lineno}"
-    lines = [frame.lineno for frame in traceback.extract_tb(error.__traceback__) if frame.filename == str(path)]
-    return f"{path}:{lines[-1]}" if lines else str(path)
 
 
 def _validated(path: Path, recipe: object) -> Recipe:

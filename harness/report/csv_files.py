@@ -16,6 +16,7 @@ from enum import Enum
 from harness.domain import InvocationRecord, OutputsCheck, Purpose, ResultRow, RunView, Status
 from harness.figures import metrics_of, series_key
 from harness.measure import median_ms, sample_count
+from harness.metric_names import metric_unit
 
 SUMMARY_COLUMNS = tuple(field.name for field in fields(ResultRow))
 METRICS_COLUMNS = (
@@ -80,7 +81,7 @@ def _metric_lines(
     for name, value in accuracy.metrics.items() if accuracy is not None else ():
         if name not in _OWN_COLUMNS:
             direction = row.accuracy_direction if name == row.accuracy_metric else ""
-            yield [*identity, name, "value", value, "1", direction, row.accuracy_samples, None]
+            yield [*identity, name, "value", value, metric_unit(name), direction, row.accuracy_samples, None]
     for record in timed:
         typical_ms = median_ms(record.result)
         if typical_ms is not None:

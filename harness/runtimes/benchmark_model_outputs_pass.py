@@ -36,10 +36,6 @@ Run = Callable[[tuple[str, ...], float], Ran]
 """Runs a command with a deadline in seconds."""
 
 
-Bring = Callable[[Path], str]
-"""Takes a file of packed inputs to the device; its path there."""
-
-
 @dataclass(frozen=True)
 class _Asked:
     """What all inputs of one pass have in common: the command and the model's input and output."""
@@ -81,12 +77,13 @@ class OutputsPass:
             return InvocationResult(Status.FAILED, error="the outputs take more than 4 GiB; use fewer samples")
         at_once = max(CHUNK_BYTES // max(item_bytes(source), 1), 1)
         parts, results = [], []
-        for begin in range(0, len(inputs), at_once):
-            outputs, result = self._some(asked, np.asarray(inputs[begin : begin + at_once]), self._put)
-            if outputs is None:
-                return replace(result, error=f"inputs from {begin}: {result.error}") if begin else result
-            parts.append(outputs)
-            results.append(result)
+        with self._device.workspace() as folder:
+            for begin in range(0, len(inputs), at_once):
+                outputs, result = self._some(asked, np.asarray(inputs[begin : begin + at_once]), folder)
+                if outputs is None:
+                    return replace(result, error=f"inputs from {begin}: {result.error}") if begin else result
+                parts.append(outputs)
+                results.append(result)
         unnamed = Path(request.outputs_path + ".partial.npy")
         np.save(unnamed, np.concatenate(parts))
         unnamed.replace(request.outputs_path)
@@ -114,25 +111,17 @@ class OutputsPass:
         packing = Packing((asked.source.shape[1:],), (asked.target.shape[1:],))
         result, wall_s, source = InvocationResult(Status.DONE), 0.0, iter(chunks)
         with self._device.workspace() as folder:
-
-            def bring(local: Path) -> str:
-                self._device.place(local, f"{folder}/inputs.bin", cancel=cancel)
-                return f"{folder}/inputs.bin"
-
             while (chunk := callers(lambda: next(source, None))) is not None:
                 packing.check_inputs(chunk.inputs, f"the inputs of chunk {chunk.index}")
-                outputs, result = self._some(asked, chunk.inputs, bring)
+                outputs, result = self._some(asked, chunk.inputs, folder, cancel)
                 wall_s += result.wall_s
                 if outputs is None:
                     return replace(result, error=f"chunk {chunk.index}: {result.error}", wall_s=wall_s)
                 callers(partial(take, chunk.index, (outputs,)))
         return replace(result, wall_s=wall_s)
 
-    def _put(self, local: Path) -> str:
-        return self._device.put(local, name="inputs.bin")
-
     def _some(
-        self, asked: _Asked, inputs: NDArray[np.float32], bring: Bring
+        self, asked: _Asked, inputs: NDArray[np.float32], workspace: str, cancel: Event | None = None
     ) -> tuple[NDArray[np.float32] | None, InvocationResult]:
         """The outputs of some inputs, or None and the result that says why there are none."""
         count, source = len(inputs), asked.source
@@ -140,7 +129,8 @@ class OutputsPass:
             packed, local = Path(scratch) / "inputs.bin", Path(scratch) / "outputs.bin"
             packed.write_bytes(to_bytes(inputs, source))
             script = self._device.put(folder("device_scripts") / SCRIPT, name=SCRIPT)
-            there = bring(packed)
+            there = f"{workspace}/inputs.bin"
+            self._device.place(packed, there, cancel=cancel)
             numbers = (str(item_bytes(source)), str(count))
             tool = (*asked.command.argv, *input_flags(source))
             timeout_s = asked.request.measure.timeout_s + EXTRA_S * (count - 1)

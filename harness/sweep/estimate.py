@@ -44,8 +44,10 @@ def _span_s(min_s: float, min_iterations: int, max_s: float, latency_s: float) -
 
 
 def passes(measure: MeasureSettings) -> dict[Purpose, int]:
-    """How many processes of each purpose one case takes, without its accuracy pass: which models have a data set is only
-    known when they are prepared."""
+    """How many processes of each purpose one case takes, without its accuracy pass.
+
+    Which models have a data set is only known when they are prepared.
+    """
     return {
         Purpose.OUTPUTS: 1,
         Purpose.TIMING: measure.blocks,

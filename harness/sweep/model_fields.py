@@ -66,7 +66,7 @@ def _weights(value: str) -> str:
 _VARIANT_SCHEMA: JsonDict = {
     "anyOf": [
         {"enum": [*MODES, *TECHNIQUES]},
-        {"type": "string", "pattern": rf"^({'|'.join(TECHNIQUES)})\\+({'|'.join(MODES)})$"},
+        {"type": "string", "pattern": rf"^({'|'.join(TECHNIQUES)})\+({'|'.join(MODES)})$"},
     ]
 }
 VariantName = Annotated[str, AfterValidator(_variant), WithJsonSchema(_VARIANT_SCHEMA)]

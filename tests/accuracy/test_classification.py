@@ -48,6 +48,13 @@ def test_a_tie_is_not_decided_in_the_models_favour() -> None:
     assert figures(np.zeros((4, 10)), range(4))["top5"] == 0.0
 
 
+@pytest.mark.parametrize("scores", [[-math.inf] * 3, [-math.inf, math.inf, 0.0], [math.inf, 0.0, 0.0]])
+def test_a_highest_score_that_is_infinite_is_none(scores: list[float]) -> None:
+    """XNNPACK's clamping makes an infinity of a NaN."""
+    found = figures(np.array([scores, [5.0, -math.inf, 0.0]]), (0, 0))
+    assert (found["top1"], found["nan_samples"]) == (0.5, 1.0)
+
+
 def test_a_sample_with_a_nan_is_a_miss_and_counted() -> None:
     scores = np.array([[math.nan, 1, 0, 0, 0, 0], [0, math.nan, 1, 0, 0, 0], [0, 1, 0, 0, 0, 0]])
     assert figures(scores, [1, 2, 1]) == {

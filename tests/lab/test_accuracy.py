@@ -48,6 +48,7 @@ class Answering:
     status: Status = Status.OFFLINE
     chunks: list[int] = field(default_factory=list)
     timeout_s: float = 0.0
+    pressed: Interrupt | None = None  # by a person, when the first chunk is there
 
     def unsupported_reason(self, case: Case) -> str | None:
         return None
@@ -63,6 +64,8 @@ class Answering:
             if done == self.stop_after:
                 return InvocationResult(self.status, error="gone")
             self.chunks.append(chunk.index)
+            if self.pressed is not None:
+                self.pressed.press()
             said = chunk.inputs[:, 0].astype(int)
             answers = [(label + 1) % CLASSES if label in self.wrong else label for label in said]
             outputs = np.eye(CLASSES, dtype=np.float32)[answers]
@@ -90,7 +93,8 @@ class Bench:
     def score(self, runtime: Answering, case: Case = CASE, limit: int | None = None) -> InvocationResult:
         seen: list[tuple[int, int]] = []
         scoring = AccuracyPass(case, self.file, limit, self.ledger, token=1)
-        result = scoring.run(runtime, REQUEST, lambda done, of: seen.append((done, of)), Interrupt())
+        interrupt = runtime.pressed or Interrupt()
+        result = scoring.run(runtime, REQUEST, lambda done, of: seen.append((done, of)), interrupt)
         self.progress = seen
         return result
 
@@ -165,6 +169,24 @@ def test_a_data_set_that_changed_between_chunks_is_refused(bench: Bench, tmp_pat
     dataset(tmp_path / "data", seed=1)
     with pytest.raises(DatasetError, match="changed since its first chunks"):
         bench.score(Answering())
+
+
+def test_data_that_changed_between_two_cases_are_refused(bench: Bench, tmp_path: Path) -> None:
+    """Ids are often numbers: they do not show that the samples are others."""
+    bench.score(Answering())
+    dataset(tmp_path / "data", seed=1)
+    with pytest.raises(DatasetError, match="changed since its first chunks"):
+        bench.score(Answering(), CASES[1])
+    assert bench.ledger.scores(CASES[1]) == ()
+
+
+def test_an_interrupt_ends_the_pass_behind_the_chunk_on_the_device(bench: Bench) -> None:
+    runtime = Answering(pressed=Interrupt())
+    assert bench.score(runtime).status is Status.INTERRUPTED
+    assert runtime.chunks == [0]
+    assert bench.store.checks(bench.ledger.run_id) == {}
+    assert bench.score(Answering()).status is Status.DONE
+    assert bench.progress == [(20, 25), (25, 25)]
 
 
 def test_nan_outputs_are_not_finite(bench: Bench) -> None:

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import csv
 import json
-import os
 import re
-import shutil
 import signal
+import subprocess
 import sys
 from pathlib import Path
 
@@ -127,6 +126,7 @@ def test_fewer_samples_are_the_same_ones_for_every_variant(bench: AccuracyBench)
     assert [row.accuracy for row in none.rows] == [None, None]
 
 
+@pytest.mark.slow
 def test_backends_and_runs_on_one_data_set_agree(bench: AccuracyBench) -> None:
     text = both(bench, backends="[{cpu: {xnnpack: true}}, {cpu: {xnnpack: false}}]")
     rows = bench.run(text).rows
@@ -180,6 +180,7 @@ def test_a_pass_that_is_stopped_before_its_first_chunk_is_not_done(long_bench: A
     assert row.accuracy_samples == LONG
 
 
+@pytest.mark.slow
 def test_a_cache_that_was_emptied_in_between_makes_the_same_data_set(long_bench: AccuracyBench) -> None:
     bench, text = long_bench, both(long_bench)
     bench.run(text, on_event=bench.stop_after(1))
@@ -420,10 +421,12 @@ def refused(tmp_path_factory: pytest.TempPathFactory) -> dict[str, ResultRow]:
     return {row.model: row for row in rows}
 
 
+@pytest.mark.slow
 def test_wrong_data_leave_the_other_models_alone(refused: dict[str, ResultRow]) -> None:
     assert (refused["right"].status, refused["right"].accuracy_samples) == (Status.DONE, 40)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", UNREADABLE)
 def test_data_that_cannot_be_read_fail_before_anything_is_measured(refused: dict[str, ResultRow], name: str) -> None:
     row = refused[name]
@@ -432,6 +435,7 @@ def test_data_that_cannot_be_read_fail_before_anything_is_measured(refused: dict
     assert "Traceback" not in row.reasons
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", UNSCORABLE)
 def test_a_task_that_does_not_fit_the_outputs_leaves_the_timing(refused: dict[str, ResultRow], name: str) -> None:
     row = refused[name]
@@ -440,6 +444,7 @@ def test_a_task_that_does_not_fit_the_outputs_leaves_the_timing(refused: dict[st
     assert re.search(r"1 of 1 accuracy invocations failed \(1 FAILED\): .*" + UNSCORABLE[name][2], row.reasons)
 
 
+@pytest.mark.slow
 def test_a_model_that_gives_nan_is_refused(refused: dict[str, ResultRow]) -> None:
     assert refused["nan_model"].status is Status.FAILED
     assert "the source model itself gives NaN or infinite outputs" in refused["nan_model"].reasons
@@ -479,6 +484,7 @@ def refused_images(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Result
     return {row.model: row for row in rows}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", IMAGES)
 def test_images_that_cannot_be_used_are_named(refused_images: dict[str, ResultRow], name: str) -> None:
     row = refused_images[name]
@@ -573,23 +579,111 @@ def test_the_row_is_final_only_with_its_accuracy(bench: AccuracyBench) -> None:
     assert all(last[row.case_id].accuracy == row.accuracy for row in outcome.rows)
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize(("allowed", "code"), [("0.5", 0), ("0.005", 1)])
+def test_the_gate_is_the_exit_code(bench: AccuracyBench, harness: CommandLine, allowed: str, code: int) -> None:
+    text = both(bench, extra=f"accuracy: {{max_loss: {allowed}}}\nrequire: {{coverage: any}}\n")
+    (bench.folder / "gate.yaml").write_text(text)
+    done = subprocess.run(
+        [sys.executable, "-m", "tests.lab.accuracy_bench", "run", "gate.yaml", "--display", "plain"],
+        cwd=bench.folder,
+        env=harness.environment,
+        capture_output=True,
+        text=True,
+        timeout=100,
+        check=False,
+    )
+    assert done.returncode == code, done.stdout + done.stderr
+    assert ("WRONG_OUTPUT" in done.stdout) is bool(code)
+    assert ("worse than" in done.stdout) is bool(code)
+
+
+def test_data_that_cannot_be_read_are_a_sentence_and_exit_code_1(harness: CommandLine, tmp_path: Path) -> None:
+    np.savez(tmp_path / "data.npz", inputs=images(10))
+    model = entry(FLOAT32, NPZ)
+    (tmp_path / "bad.yaml").write_text(AccuracyBench(tmp_path).sweep_text(model, variants="[float32]"))
+    done = harness("run", "bad.yaml", "--display", "plain")
+    assert done.returncode == 1
+    assert "Traceback" not in done.stdout + done.stderr
+    assert "for the task classification; found inputs" in " ".join(done.stdout.split())
+
+
 # ---- memory ----------------------------------------------------------------------------------------------------------
 
+SIDE, LARGE_COUNT = 256, 768
 LARGE = """
 import numpy as np
 
 class Samples:
     def __len__(self):
-        return 256
+        return {count}
 
     def __getitem__(self, index):
-        if not 0 <= index < 256:
+        if not 0 <= index < len(self):
             raise IndexError(index)
-        return np.full((256, 256, 3), (index % 7) / 7, np.float32), {"target": [0.0]}
+        return np.full(({side}, {side}, 3), index % 7, np.float32), [float(index % 7)] * 3
 
 def samples():
     return Samples()
-
-def score(outputs, truth):
-    return float(outputs[0].reshape(-1)[0])
 """
+PEAKS = """
+import atexit, json, resource, sys
+from harness.cli import main
+
+@atexit.register
+def tell():
+    kinds = (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)
+    print(json.dumps([resource.getrusage(kind).ru_maxrss / 1024 for kind in kinds]), file=sys.stderr)
+
+main()
+"""
+
+
+def _averaging_model() -> bytes:
+    """The mean of each channel of an image of SIDE x SIDE: one operator."""
+    from ai_edge_litert import schema_py_generated as schema
+    from ai_edge_litert.tools import flatbuffer_utils
+
+    model = flatbuffer_utils.read_model(str(FLOAT32))
+    graph = model.subgraphs[0]
+    taken, given = graph.tensors[graph.inputs[0]], graph.tensors[graph.outputs[0]]
+    taken.shape, given.shape = [1, SIDE, SIDE, 3], [1, 1, 1, 3]
+    taken.shapeSignature = given.shapeSignature = None
+    pool = schema.Pool2DOptionsT()
+    pool.padding, pool.strideW, pool.strideH, pool.filterWidth, pool.filterHeight = 1, 1, 1, SIDE, SIDE
+    operator = graph.operators[0]
+    operator.inputs, operator.outputs = [graph.inputs[0]], [graph.outputs[0]]
+    operator.builtinOptionsType, operator.builtinOptions = schema.BuiltinOptions.Pool2DOptions, pool
+    operator.opcodeIndex, graph.operators = 0, [operator]
+    code = model.operatorCodes[0]
+    code.builtinCode = code.deprecatedBuiltinCode = schema.BuiltinOperator.AVERAGE_POOL_2D
+    code.version = 1
+    return bytes(flatbuffer_utils.convert_object_to_bytearray(model))
+
+
+@pytest.mark.slow
+def test_memory_is_bounded_by_chunks_and_not_by_the_data(harness: CommandLine, tmp_path: Path) -> None:
+    """600 MB of inputs pass through the worker, the controller and the runner."""
+    (tmp_path / "large.py").write_text(LARGE.format(count=LARGE_COUNT, side=SIDE))
+    (tmp_path / "mean.tflite").write_bytes(_averaging_model())
+    model = entry(tmp_path / "mean.tflite", '{reader: function, path: "large.py:samples"}', "{name: regression}")
+    (tmp_path / "large.yaml").write_text(AccuracyBench(tmp_path).sweep_text(model, variants="[float32]"))
+    done = subprocess.run(
+        [sys.executable, "-c", PEAKS, "run", "large.yaml", "--display", "json"],
+        cwd=tmp_path,
+        env=harness.environment,
+        capture_output=True,
+        text=True,
+        timeout=200,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    events = [json.loads(line) for line in done.stdout.splitlines()]
+    (row,) = events[-1]["rows"]
+    assert row["accuracy_samples"] == LARGE_COUNT
+    assert row["accuracy"] == pytest.approx(0.0, abs=1e-3), "the root mean square error of the means"
+    assert sum(event["event"] == "accuracy_progress" for event in events) >= 15
+    controller_mib, largest_child_mib = json.loads(done.stderr.splitlines()[-1])
+    print(f"peak: controller {controller_mib:.0f} MiB, largest child {largest_child_mib:.0f} MiB")
+    assert controller_mib < 400
+    assert largest_child_mib < 400

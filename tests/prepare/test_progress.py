@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from types import SimpleNamespace
+
 import pytest
 
 from harness.prepare import progress
@@ -16,3 +18,16 @@ def test_reports_go_to_the_worker_and_at_most_one_a_second(monkeypatch: pytest.M
     now_s[0] = 110.0
     progress.report("nobody listens any more")
     assert sent == ["at 101.0", "at 102.25"]
+
+
+@pytest.mark.parametrize("by_name", [True, False], ids=["Keras 3", "tf-keras"])
+def test_a_training_is_told_batch_by_batch(monkeypatch: pytest.MonkeyPatch, by_name: bool) -> None:
+    """Keras 3 gives the logs of a batch by name, tf-keras by place; both call what LambdaCallback was given."""
+    told = list[str]()
+    monkeypatch.setattr(progress, "report", told.append)
+    keras = SimpleNamespace(callbacks=SimpleNamespace(LambdaCallback=SimpleNamespace))
+    callback = progress.training_callback(keras, epochs=3, batches=1200)
+    for epoch in range(2):
+        callback.on_epoch_begin(epoch, logs={}) if by_name else callback.on_epoch_begin(epoch, {})
+        callback.on_train_batch_end(1099, logs={}) if by_name else callback.on_train_batch_end(1099, {})
+    assert told == [f"training, epoch {epoch} of 3, batch 1,100 of 1,200" for epoch in (1, 2)]

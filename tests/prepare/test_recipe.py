@@ -94,3 +94,10 @@ def test_unknown_option_gets_a_suggestion(tmp_path: Path) -> None:
     with pytest.raises(RecipeError, match="no option 'widht'") as caught:
         check_options(recipe, {"widht": "2"}, "mine")
     assert "Did you mean width?" in caught.value.remedy
+
+
+def test_a_recipe_may_have_dataclasses(tmp_path: Path) -> None:
+    text = "from dataclasses import dataclass\n\n@dataclass\nclass Split:\n    count: int\n\n" + GOOD
+    assert load_recipe(_write(tmp_path, text)).input_shape
+    postponed = "from __future__ import annotations\n" + text
+    assert load_recipe(_write(tmp_path, postponed)).input_shape

@@ -18,6 +18,7 @@ from harness.domain import (
     OutputsCheck,
     RunView,
     Status,
+    Target,
     VariantFile,
     Verdict,
 )
@@ -106,6 +107,20 @@ def test_a_fast_wrong_figure_is_marked_for_programs_too() -> None:
     heads, rows = build_table("quantization", wrong).for_programs()
     assert [dict(zip(heads, line, strict=True))["Doubts"] for line in rows] == ["PTQ: wrong output"] * 2 + [""]
     assert build_table("quantization", view).for_programs()[1][1][-1] == ""
+
+
+def test_two_phones_of_one_model_are_two_places() -> None:
+    one = view_of(["float32", "int8"])
+    targets = [replace(case, target=Target("adb", (("serial", "b"),))) for case in one.cases]
+    rows = [
+        replace(row, case_id=case.case_id, target=case.target.label, latency_p50_ms=77.0)
+        for row, case in zip(one.rows, targets, strict=True)
+    ]
+    both = replace(one, cases=(*one.cases, *targets), rows=(*one.rows, *rows))
+    table = build_table("quantization", both)
+    latencies = [line[3] for line in lines(table) if line[2] == "latency, ms"]
+    assert latencies == ["10.00", "77.00"]
+    assert len({line[1] for line in lines(table)}) == 2
 
 
 def test_int16_shows_every_figure_of_the_task() -> None:

@@ -338,6 +338,18 @@ def test_outputs_of_a_float_model_are_what_the_tool_wrote(tmp_path: Path, monkey
     assert not list((tmp_path / "tmp").iterdir()), "nothing is left on the device"
 
 
+def test_a_tool_that_is_killed_leaves_nothing_on_the_device(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "tmp").mkdir()
+    monkeypatch.setenv("TMPDIR", str(tmp_path / "tmp"))
+    bench = Bench(tmp_path, behaviour="hang")
+    monkeypatch.setattr("tests.runtimes.test_benchmark_model.MEASURE", replace(MEASURE, timeout_s=1.0))
+    assert outputs(bench, tmp_path, np.zeros((1, 8, 8, 1), np.float32), "float32").status is Status.TIMEOUT
+    chunk = InputChunk(0, np.zeros((1, 8, 8, 1), np.float32))
+    assert streamed(bench, [chunk], lambda index, made: None).status is Status.TIMEOUT
+    assert not list((tmp_path / "tmp").iterdir())
+    assert not (bench.device.root / "work").exists()
+
+
 def test_outputs_of_an_integer_model_are_quantized_and_dequantized(tmp_path: Path) -> None:
     inputs = np.linspace(0, 1, 2 * 64, dtype=np.float32).reshape(2, 8, 8, 1)
     result = outputs(Bench(tmp_path), tmp_path, inputs, "int8")

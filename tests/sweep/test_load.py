@@ -14,6 +14,7 @@ from harness.domain import (
     Target,
 )
 from harness.errors import SweepFileError
+from harness.prepare import recipe_names
 from harness.sweep import ExcludeRule, load_sweep, parse_sweep
 from harness.sweep.load import MAX_BYTES
 from tests.sweep.sweeps import KNOWN, finding, findings, parse
@@ -124,7 +125,7 @@ def test_load_resolves_paths_from_the_folder_of_the_file(tmp_path: Path, monkeyp
 
 @pytest.mark.parametrize("path", sorted((ROOT / "docs" / "examples").glob("*.yaml")), ids=lambda path: path.name)
 def test_examples_are_right(path: Path) -> None:
-    assert load_sweep(path, known_models=(*KNOWN, "inception_v3", "resnet_v2_101")).models
+    assert load_sweep(path, known_models=recipe_names()).models
 
 
 def test_phones_their_server_settings_and_delegates() -> None:

@@ -8,14 +8,17 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from pydantic import TypeAdapter
 
 from harness.accuracy import TASK_NAMES
+from harness.accuracy.readers import READERS
 from harness.domain import VARIANTS, AccuracySettings, Backend, DeviceSettings, Gate, MeasureSettings
 from harness.sweep import json_schema
 from harness.sweep.fields import Accuracy, CpuOptions, Exclusion, Measure, SweepFile
 from harness.sweep.model import names_of
-from harness.sweep.model_fields import TaskName
+from harness.sweep.model_fields import Reader, TaskName, VariantName
 from harness.sweep.schema import allowed_at, homes_of, keys_at, main
+from harness.variants import variant_names
 from tests.sweep.sweeps import parse
 
 DOCS = Path(__file__).resolve().parent.parent.parent / "docs"
@@ -116,11 +119,20 @@ def test_documented_error_is_what_is_said() -> None:
     assert finding("models: [digits_cnn]\nbackends:\n  - cpu: {treads: 1}\n").endswith(shown[1])
 
 
+def test_an_editor_knows_every_variant() -> None:
+    names = TypeAdapter(VariantName).json_schema()["anyOf"]
+    plain, technique = names[0]["enum"], re.compile(names[1]["pattern"])
+    unknown = [name for name in variant_names() if name not in plain and not technique.search(name)]
+    assert unknown == []
+    assert not any(technique.search(name) for name in ("pruned", "pruned+", "int8+pruned", "pruned\\+int8"))
+
+
 def test_fields_agree_with_the_domain() -> None:
     assert set(Measure.model_fields) == {field.name for field in fields(MeasureSettings)}
     assert parse("models: [digits_cnn]").variants == VARIANTS
     assert set(Accuracy.model_fields) == {field.name for field in fields(AccuracySettings)}
     assert TaskName.__args__ == TASK_NAMES  # type: ignore[attr-defined]
+    assert Reader.__args__ == tuple(READERS)  # type: ignore[attr-defined]
     assert parse("models: [digits_cnn]").measure == MeasureSettings()
     cases = parse("models: [digits_cnn]")
     from harness.sweep import expand

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import sys
-import traceback
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -16,6 +13,7 @@ from harness.accuracy.dataset_files import Affine
 from harness.accuracy.preprocessing import Preprocessing
 from harness.accuracy.readers.arrays import truth_of
 from harness.accuracy.readers.base import Content, Reader, existing
+from harness.accuracy.user_code import describe_error, line_of, run_file
 from harness.errors import DatasetError
 
 if TYPE_CHECKING:
@@ -55,10 +53,10 @@ class _UserSource:
         self._content = Content("function", {**options, "": name}, file.parent, (file,))
         self._line: int | None = None
         try:
-            module = _load(file)
-            if name not in module:
+            module = run_file(file, "user_data")
+            if name not in vars(module):
                 raise DatasetError(f"the file has no {name!r}", where=str(file))
-            found = module[name]
+            found = vars(module)[name]
             self._line = getattr(getattr(found, "__code__", None), "co_firstlineno", None)
             given = found(**options) if callable(found) else found
             self._samples = given if _is_sequence(given) else self._collected(given, name)
@@ -128,13 +126,8 @@ class _UserSource:
 
     def _raised(self, error: BaseException) -> DatasetError:
         """With the innermost line of the user's file."""
-        frames = traceback.extract_tb(error.__traceback__)
-        lines = [frame.lineno for frame in frames if frame.filename == str(self._file)]
-        if isinstance(error, SyntaxError) and error.filename == str(self._file):
-            lines.append(error.lineno)
-        text = " ".join(str(error).split())
-        where = f"{self._file}:{lines[-1]}" if lines else str(self._file)
-        return DatasetError(f"the data function raises {type(error).__name__}: {text}", where=where)
+        what = f"the data function raises {describe_error(error)}"
+        return DatasetError(what, where=line_of(self._file, error))
 
 
 def _is_sequence(given: Any) -> bool:
@@ -147,12 +140,3 @@ def _arrays(inputs: Any) -> tuple[NDArray[Any], ...]:
         if array.dtype.kind not in "biuf" or array.size == 0:
             raise ValueError(f"its inputs are {array.dtype} {array.shape}, not numbers")
     return arrays
-
-
-def _load(file: Path) -> dict[str, Any]:
-    """The names of the user's module; it is registered, as dataclasses need it, under a name of its own."""
-    module = ModuleType(f"harness_user_data_{file.stem}")
-    module.__file__ = str(file)
-    sys.modules[module.__name__] = module
-    exec(compile(file.read_bytes(), str(file), "exec"), module.__dict__)
-    return module.__dict__

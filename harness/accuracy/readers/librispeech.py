@@ -104,7 +104,8 @@ def _that_fit(
         )
     if longer == "cut":
         return list(utterances), (f"{count} and were cut",)
-    kept = [one for one in utterances if one not in set(too_long)]
+    left_out = set(too_long)
+    kept = [one for one in utterances if one not in left_out]
     if not kept:
         raise DatasetError(f"{count}: none is left", where=str(too_long[0].file))
     return kept, (f"{count} and were left out",)

@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from harness.accuracy.user_code import describe_error
 from harness.errors import HarnessError, RecipeError
 from harness.prepare.faults import UnsupportedModelError, shortened
 from harness.prepare.interface import packed
 from harness.prepare.judgement import SQNR_FLOOR_DB, agreement
-from harness.prepare.recipe import Recipe, describe_error
+from harness.prepare.recipe import Recipe
 from harness.prepare.techniques.library import Library
 
 if TYPE_CHECKING:

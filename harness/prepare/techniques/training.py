@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from harness.accuracy.user_code import describe_error
 from harness.errors import ConversionError, HarnessError, RecipeError
 from harness.prepare.faults import shortened
 from harness.prepare.interface import Interface
 from harness.prepare.progress import report, training_callback
-from harness.prepare.recipe import Recipe, describe_error
+from harness.prepare.recipe import Recipe
 from harness.prepare.techniques.data import as_inputs, as_targets
 from harness.prepare.techniques.library import Library
 from harness.prepare.techniques.network import outputs_of

@@ -9,7 +9,7 @@ from harness.domain import Case, ResultRow, RunView, Status, VariantFile, Verdic
 from harness.metric_names import is_fraction
 from harness.report.tables.model import EMPTY, Cell
 from harness.report.tables.published import Published, published
-from harness.report.wording import WORDS, number, outcome, score
+from harness.report.wording import WORDS, Labels, number, outcome, score
 from harness.units import format_latency
 
 Setup = tuple[str, str, int, str, str]
@@ -17,12 +17,13 @@ Setup = tuple[str, str, int, str, str]
 
 @dataclass(frozen=True)
 class Arm:
-    """One case with all that is known of it."""
+    """One case with all that is known of it; `place` is its device, told apart from others of the same name."""
 
     row: ResultRow
     case: Case
     file: VariantFile | None
     metrics: Mapping[str, float]
+    place: str
 
     @property
     def recipe(self) -> str:
@@ -33,7 +34,7 @@ class Arm:
     def setup(self) -> Setup:
         """Where and by what it was computed."""
         return (
-            self.row.device or self.row.target,
+            self.place,
             self.row.backend,
             self.row.threads,
             self.row.cores,
@@ -45,8 +46,9 @@ def arms_of(view: RunView) -> list[Arm]:
     """The cases of a run in plan order."""
     cases = {case.case_id: case for case in view.cases}
     files = {(file.model, file.variant): file for file in view.files}
+    labels = Labels.of(view.rows)
     return [
-        Arm(row, cases[row.case_id], files.get((row.model, row.variant)), _metrics(view, row))
+        Arm(row, cases[row.case_id], files.get((row.model, row.variant)), _metrics(view, row), labels.place(row))
         for row in view.rows
         if row.case_id in cases
     ]
