@@ -14,7 +14,7 @@ from tempfile import TemporaryDirectory
 import harness
 from harness.devices import Device
 from harness.devices.affinity import keep_controller_off
-from harness.domain import Case, ModelRef, ResultRow, RunRecord, Status, VariantFile
+from harness.domain import Case, ModelRef, OutputsCheck, Purpose, ResultRow, RunRecord, Status, VariantFile
 from harness.errors import NoDeviceError, RestoreError
 from harness.events import (
     Event,
@@ -148,10 +148,11 @@ class _Session:
         before = self.store.view(run.run_id)
         require_same_devices(before, [lane.facts for lane in lanes])
         ledger = self._ledger(run, plan)
-        ledger.restore(before.invocations, self.store.checks(run.run_id))
+        checks = self.store.checks(run.run_id)
+        ledger.restore(before.invocations, checks)
         self.store.finish_run(run.run_id, "running", None)
         files = {(file.model, file.variant): file for file in before.files}
-        return run, ledger, self.store.done_keys(run.run_id), files
+        return run, ledger, _done(self.store.done_keys(run.run_id), checks), files
 
     def _ledger(self, run: RunRecord, plan: Plan) -> Ledger:
         self._all_cases = _all_cases(plan)
@@ -322,6 +323,12 @@ class _Session:
         finally:  # the results table stays on the screen also when the reports could not be written
             self.post(RunFinished(run.run_id, state, rows, str(report_dir), self.clock()))
         return SweepOutcome(run.run_id, state, rows, report_dir)
+
+
+def _done(keys: frozenset[DoneKey], checks: Mapping[str, OutputsCheck]) -> frozenset[DoneKey]:
+    """Without accuracy passes that gave no accuracy: a resumed run tries them again, behind their last chunk."""
+    scored = {case_id for case_id, check in checks.items() if check.accuracy is not None}
+    return frozenset(key for key in keys if key[1] is not Purpose.ACCURACY or key[0] in scored)
 
 
 def _state(lanes: Sequence[LaneThread], absent: Sequence[tuple[Case, str]]) -> str:

@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
-MIN_INTERVAL_S = 1.0
+MIN_INTERVAL_S = 5.0
 
 
 class _Channel:
@@ -32,7 +32,7 @@ def sending_to(send: Callable[[str], None]) -> Iterator[None]:
 
 
 def report(text: str) -> None:
-    """One line on how far the step is, such as ``1,200 of 50,000 images``; at most one a second is passed on."""
+    """One line on how far the step is, such as ``1,200 of 50,000 images``; at most one in five seconds is passed on."""
     now_s = time.monotonic()
     if _channel.send is not None and now_s - _channel.last_s >= MIN_INTERVAL_S:
         _channel.last_s = now_s
