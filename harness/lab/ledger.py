@@ -22,7 +22,7 @@ from harness.domain import (
     Verdict,
 )
 from harness.lab.tasks import Task, given_up
-from harness.measure import median_ms, skipped_row, summarise_case
+from harness.measure import accuracy_pass_failed, median_ms, skipped_row, summarise_case
 from harness.store import Store
 
 NOT_REACHED = "the run was interrupted before this case began; continue it with --resume"
@@ -174,11 +174,11 @@ class Ledger:
 
     def _float_reference(self, case: Case) -> tuple[float | None, float | None]:
         """Latency of the float32 case beside `case`, and accuracy of its reference, as far as they are known."""
-        if case.variant == "float32":
-            return None, None
-        beside = self._cases.get(replace(case, variant="float32").case_id)
         reference = self.float_reference(case)
         accuracy = None if reference is None else _accuracy(self._cases[reference.case_id].check)
+        if case.variant == "float32":
+            return None, accuracy
+        beside = self._cases.get(replace(case, variant="float32").case_id)
         return (None if beside is None else _latency_ms(beside)), accuracy
 
     def latency_ms(self, case: Case) -> float | None:
@@ -188,9 +188,10 @@ class Ledger:
     def float_reference(self, case: Case) -> Case | None:
         """The scored float32 case that `case` is compared with: of the same model, beside it if there is one.
 
-        A delegate that takes no float models is held against float32 on another backend, the CPU first.
+        A delegate that takes no float models is held against float32 on another backend, the CPU first; so is float32
+        on a delegate, which may compute it in half precision.
         """
-        if case.variant == "float32":
+        if case.variant == "float32" and case.backend.kind == "cpu":
             return None
         beside = replace(case, variant="float32").case_id
         floats = [
@@ -198,6 +199,8 @@ class Ledger:
             for entry in self._cases.values()
             if entry.case.model == case.model and entry.case.variant == "float32" and _accuracy(entry.check) is not None
         ]
+        if case.variant == "float32":
+            floats = [entry for entry in floats if entry.case.backend.kind == "cpu"]
         order = sorted(floats, key=lambda entry: (entry.case.case_id != beside, entry.case.backend.kind != "cpu"))
         return order[0].case if order else None
 
@@ -216,6 +219,6 @@ def counts_as_failed(row: ResultRow, require_coverage: str) -> bool:
     """Whether a row makes the exit code 1: it has no number, a wrong one, or not the coverage that was required."""
     if row.status in (Status.SKIPPED, Status.UNSUPPORTED):
         return False
-    if row.status is not Status.DONE or row.verdict is Verdict.WRONG_OUTPUT:
+    if row.status is not Status.DONE or row.verdict is Verdict.WRONG_OUTPUT or accuracy_pass_failed(row):
         return True
     return row.verdict is Verdict.FELL_BACK and require_coverage != "any"

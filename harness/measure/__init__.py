@@ -23,7 +23,7 @@ from harness.measure.invocation import (
 from harness.measure.protocol import schedule
 from harness.measure.quality import Judgement, judge
 from harness.measure.statistics import LatencyEstimate, estimate_latency, quantile
-from harness.measure.summary import skipped_row, summarise_case
+from harness.measure.summary import accuracy_pass_failed, skipped_row, summarise_case
 from harness.measure.table_compare import TableComparison, compare_tables
 from harness.measure.warmup import classify
 
@@ -37,6 +37,7 @@ __all__ = [
     "LatencyEstimate",
     "TableComparison",
     "Timing",
+    "accuracy_pass_failed",
     "block_medians",
     "classify",
     "compare_blocks",

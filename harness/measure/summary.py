@@ -128,6 +128,11 @@ def skipped_row(
     return ResultRow(**row | {"reasons": reason, "remedy": _REMEDIES.get(status, "")})
 
 
+def accuracy_pass_failed(row: ResultRow) -> bool:
+    """Whether the accuracy pass of a measured row failed; a runtime that cannot give the outputs is no failure."""
+    return re.search(r"accuracy invocations failed \((?!\d+ UNSUPPORTED)", row.reasons) is not None
+
+
 def _operators(records: Iterable[InvocationRecord]) -> tuple[OperatorTime, ...]:
     """The operator times of the profile pass, if there was one."""
     return next((result.operators for result in _results(records, Purpose.PROFILE) if result.operators), ())

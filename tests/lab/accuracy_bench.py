@@ -253,6 +253,18 @@ def stand_in(folder: Path, fast_ms: Mapping[str, float], **swapped: Path) -> Pat
     return path
 
 
+def with_nan(model: Path) -> bytes:
+    """The file with NaN for the weights of its depthwise convolution."""
+    import numpy as np
+    from ai_edge_litert.interpreter import Interpreter
+
+    interpreter, content = Interpreter(str(model), num_threads=1), model.read_bytes()
+    (found,) = [one for one in interpreter.get_tensor_details() if tuple(one["shape"]) == (1, 3, 3, 4)]
+    weights = interpreter.get_tensor(found["index"])
+    assert content.count(weights.tobytes()) == 1
+    return content.replace(weights.tobytes(), np.full_like(weights, np.nan).tobytes())
+
+
 def sha256(path: Path) -> str:
     return hashlib.sha256(path.read_bytes()).hexdigest()
 

@@ -24,13 +24,15 @@ from harness.domain import (
     RuntimeRef,
     Status,
     VariantFile,
+    Verdict,
 )
 from harness.errors import DatasetError, TaskError
 from harness.lab.accuracy import AccuracyPass, settle_differences
 from harness.lab.interrupt import Interrupt
-from harness.lab.ledger import Ledger
+from harness.lab.ledger import Ledger, counts_as_failed
 from harness.runtimes.base import InputChunk, TakeOutputs
 from harness.store import Store
+from tests.report.factory import row
 from tests.store import build
 
 CLASSES, SAMPLES, CHUNK_SAMPLES = 4, 25, 10
@@ -227,6 +229,24 @@ def test_a_case_beside_float32_is_compared_with_it_else_with_another_backends(be
     bench.score(Answering())
     assert bench.ledger.float_reference(CASES[2]) == CASE
     assert bench.ledger.float_reference(CASE) is None
+
+
+def test_float32_on_a_delegate_is_held_against_the_cpus(bench: Bench) -> None:
+    bench.score(Answering())
+    assert bench.ledger.float_reference(replace(CASE, backend=Backend("gpu"))) == CASE
+
+
+@pytest.mark.parametrize(
+    ("reasons", "failed"),
+    [
+        ("1 of 1 accuracy invocations failed (1 FAILED): labels count 10", True),
+        ("1 of 1 accuracy invocations failed (1 UNSUPPORTED): several outputs", False),
+        ("", False),
+    ],
+)
+def test_a_failed_accuracy_pass_makes_the_run_fail(reasons: str, failed: bool) -> None:
+    made = row(verdict=Verdict.UNVERIFIED, reasons=reasons)
+    assert counts_as_failed(made, "any") is failed
 
 
 def test_other_samples_are_not_compared(bench: Bench) -> None:
