@@ -99,7 +99,7 @@ def _table(view: RunView, name: str, form: str, output: Path | None, as_json: bo
         heads, rows = table.for_programs()
         text = json.dumps({"table": name, "heads": heads, "rows": rows, "notes": table.notes}, indent=2) + "\n"
     else:
-        text = render(table, form, get_terminal_size((120, 24)).columns)
+        text = render(table, form, get_terminal_size((200, 24)).columns)
     if output is None:
         click.echo(text, nl=False)
         return

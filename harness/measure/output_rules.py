@@ -90,8 +90,8 @@ def _same_file_findings(case: Case, error: OutputError, asked: float | None) -> 
         return []
     limit = "the sweep allows" if asked is not None else f"{case.variant} may by"
     reason = (
-        f"the outputs differ by {100 * found:.3g} % (RMS over {error.samples} inputs) from those of the same file on the "
-        f"CPU of the host; {limit} {100 * tolerance:.3g} %"
+        f"the outputs differ by {100 * found:.3g} % (RMS over {error.samples} inputs) from those of the same file on "
+        f"the CPU of the host; {limit} {100 * tolerance:.3g} %"
     )
     return [Finding(Verdict.WRONG_OUTPUT, reason, _DELEGATE_REMEDY)]
 
