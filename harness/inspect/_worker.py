@@ -102,16 +102,16 @@ def _model_file(content: mmap.mmap, path: Path) -> ModelFile:
         **vars(parts),
         variant=variant_of(graph),
         float_operators=tuple(float_operators(graph)),
-        cannot_run=_unsupported(graph),
+        cannot_run=unsupported_reason(graph),
     )
 
 
-def _unsupported(graph: Any) -> str:
+def unsupported_reason(graph: Any) -> str:
     """Why the harness cannot benchmark it, by the rules of the preparation."""
     from harness.prepare import litert_file
 
     try:
-        return litert_file._unsupported(graph)
+        return litert_file.unsupported_reason(graph)
     except UnsupportedModelError as error:
         return error.what
 

@@ -69,7 +69,7 @@ def inspect(arguments: Mapping[str, Any]) -> dict[str, Any]:
         "operators": sorted(Counter(operator.name for operator in graph.operators).items()),
         "float_operators": float_operators(graph),
         "custom_operators": sorted({operator.name for operator in graph.operators if operator.custom}),
-        "unsupported": _unsupported(graph) or _refused(path),
+        "unsupported": unsupported_reason(graph) or _refused(path),
     }
 
 
@@ -84,7 +84,7 @@ def _described(tensor: _Tensor) -> dict[str, Any]:
     }
 
 
-def _unsupported(graph: _Graph) -> str:
+def unsupported_reason(graph: _Graph) -> str:
     """Why the harness cannot benchmark the model, or an empty string."""
     if not graph.inputs:
         return "the model has no inputs"

@@ -339,7 +339,7 @@ def test_a_fast_backend_that_computes_something_else_is_no_winner(bench: Accurac
     sound, broken = outcome.rows
     assert (sound.verdict, broken.verdict) == (Verdict.TRUSTED, Verdict.WRONG_OUTPUT), outcome.rows
     assert broken.latency_p50_ms < sound.latency_p50_ms
-    assert "the sweep allows 0.5%" in broken.reasons
+    assert "the sweep allows 0.5 %" in broken.reasons
     assert counts_as_failed(broken, "any")
     assert "m is fastest as float32 on cpu xnnpack" in _says_fastest(outcome)
     assert not any("builtin" in mark for mark in _on_the_front(outcome))
