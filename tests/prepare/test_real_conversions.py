@@ -220,7 +220,7 @@ def test_several_inputs_and_outputs_go_by_name_order(sources: Path, tmp_path: Pa
     assert {tensor.dtype for tensor in rows[3].outputs} == {"int8"}
 
 
-def test_integer_files_are_those_of_the_public_converter(digits: dict[str, VariantFile]) -> None:
+def test_integer_files_are_those_of_the_public_converter(cache_dir: Path) -> None:
     """They are made of the float file by functions of TensorFlow that are not public."""
     import os
     import subprocess
@@ -229,8 +229,11 @@ def test_integer_files_are_those_of_the_public_converter(digits: dict[str, Varia
     from harness.prepare.children import worker_environment
     from harness.prepare.litert_run import Model
 
+    modes = ("full_integer", "int8", "int16x8")
+    by_tensorflow = ModelRef("digits_cnn", options=(("converter", "tensorflow"),))
+    digits = {row.variant: row for row in prepare([by_tensorflow], modes, cache_dir=cache_dir)}
     source = Path(digits["int8"].check_path or "").parent
-    for mode in ("full_integer", "int8", "int16x8"):
+    for mode in modes:
         made = source.parent / f"public-{mode}.tflite"
         code = (
             "from pathlib import Path; import numpy as np; from harness.prepare.interface import Interface\n"
