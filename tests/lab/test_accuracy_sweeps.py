@@ -408,8 +408,11 @@ from harness.cli import main
 
 @atexit.register
 def tell():
-    kinds = (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)
-    print(json.dumps([resource.getrusage(kind).ru_maxrss / 1024 for kind in kinds]), file=sys.stderr)
+    # Not RUSAGE_SELF: over exec it keeps the size of the process that started this one.
+    with open("/proc/self/status") as status:
+        peak = next(int(line.split()[1]) for line in status if line.startswith("VmHWM:"))
+    child = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss
+    print(json.dumps([peak / 1024, child / 1024]), file=sys.stderr)
 
 main()
 """
