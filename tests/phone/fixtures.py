@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -49,5 +50,14 @@ def make_phone(tmp_path: Path) -> Iterator[MakePhone]:
 def phone(make_phone: MakePhone, adb_server: AdbServer) -> VirtualPhone:
     """A phone with the cores of this machine, that runs glibc programs, known to `adb_server`."""
     one = make_phone(soc=REAL_CORES, libc=True)
+    _forget_the_dead(adb_server)
     one.connect(adb_server)
     return one
+
+
+def _forget_the_dead(adb_server: AdbServer) -> None:
+    """Phones of earlier tests are off, and may still be listed."""
+    for serial, state in adb_server.listed().items():
+        if state != "device":
+            with contextlib.suppress(OSError):  # gone by itself meanwhile
+                adb_server.ask(f"host:disconnect:{serial}")
