@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
-from dataclasses import fields, replace
-from typing import Any
+from dataclasses import replace
 
 from harness.domain import AccuracySettings, ResultRow, RunView, Status
 from harness.lab.ledger import Ledger
 from harness.store import Store
+from harness.store.codec import decode
 
 
 def current_view(store: Store, run_id: str) -> RunView:
@@ -18,7 +18,8 @@ def current_view(store: Store, run_id: str) -> RunView:
     """
     view = store.view(run_id)
     settings = json.loads(view.run.settings_json or "{}")
-    ledger = Ledger(run_id, store, view.cases, settings.get("require_coverage", "any"), _allowed(settings))
+    allowed = decode(AccuracySettings, settings.get("accuracy", {}))
+    ledger = Ledger(run_id, store, view.cases, settings.get("require_coverage", "any"), allowed)
     ledger.restore(view.invocations, store.checks(run_id))
     files = {(file.model, file.variant): file for file in view.files}
     facts = {fact.device_id: fact for fact in view.facts}
@@ -33,8 +34,3 @@ def current_view(store: Store, run_id: str) -> RunView:
         else:
             rows.append(ledger.final_row(case))
     return replace(view, rows=tuple(rows))
-
-
-def _allowed(settings: dict[str, Any]) -> AccuracySettings:
-    known = {field.name for field in fields(AccuracySettings)}
-    return AccuracySettings(**{key: value for key, value in settings.get("accuracy", {}).items() if key in known})
