@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from threading import Event
@@ -105,17 +105,17 @@ CASES = (CASE, replace(CASE, variant="int8"), replace(CASE, variant="int8", back
 
 
 @pytest.fixture
-def bench(tmp_path: Path) -> Bench:
+def bench(tmp_path: Path) -> Iterator[Bench]:
     file = VariantFile(
         "m", "float32", Status.DONE, path="m.tflite", task="classification", data_path=str(dataset(tmp_path / "data"))
     )
-    store = Store.open(tmp_path / "results.sqlite")
-    store.create_run(build.run(), [(case, build.DEVICE) for case in CASES])
-    ledger = Ledger(build.run().run_id, store, CASES, "any")
-    for case in CASES:
-        files = {(case.model.name, case.variant): replace(file, variant=case.variant)}
-        ledger.attach(files, None, case)
-    return Bench(store, ledger, file)
+    with Store.open(tmp_path / "results.sqlite") as store:
+        store.create_run(build.run(), [(case, build.DEVICE) for case in CASES])
+        ledger = Ledger(build.run().run_id, store, CASES, "any")
+        for case in CASES:
+            files = {(case.model.name, case.variant): replace(file, variant=case.variant)}
+            ledger.attach(files, None, case)
+        yield Bench(store, ledger, file)
 
 
 def accuracy(bench: Bench, case: Case = CASE) -> float:
