@@ -13,7 +13,7 @@ import sys
 from collections import Counter
 from dataclasses import replace
 
-from harness.measure.comparison import ComparisonVerdict
+from harness.domain import ComparisonVerdict
 from harness.measure.simulator import SimulatedDevice, verdict_counts
 
 SESSIONS = 500
@@ -39,7 +39,8 @@ def line(device: str, design: str, effect: float, counts: Counts) -> str:
     return f"{device:21}  {design:9}  {effect:+5.0%}  {shares}"
 
 
-SHOWN = tuple(verdict for verdict in ComparisonVerdict if verdict is not ComparisonVerdict.CONTINUE)
+GIVEN_ELSEWHERE = (ComparisonVerdict.CONTINUE, ComparisonVerdict.NOT_COMPARABLE)
+SHOWN = tuple(verdict for verdict in ComparisonVerdict if verdict not in GIVEN_ELSEWHERE)
 
 
 def main() -> int:

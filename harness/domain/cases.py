@@ -87,7 +87,11 @@ class RuntimeRef:
 
 @dataclass(frozen=True)
 class MeasureSettings:
-    """The protocol of a sweep. Defaults: statistics of invocations, 2 s windows (see docs/measuring.md)."""
+    """The protocol of a sweep. Defaults: statistics of invocations, 2 s windows (see docs/measuring.md).
+
+    `sentinel` adds a small fixed workload to each block; `sustained_s` is how long each case is run in one go at the
+    end, 0 for not at all.
+    """
 
     blocks: int = 8
     min_s: float = 2.0
@@ -101,6 +105,8 @@ class MeasureSettings:
     seed: int = 1
     memory: bool = True
     profile: bool = True
+    sentinel: bool = False
+    sustained_s: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -156,25 +162,28 @@ class AccuracySettings:
 
 @dataclass(frozen=True)
 class Case:
-    """One point of the sweep's matrix."""
+    """One point of the sweep's matrix. `arm` is ``base`` or ``candidate`` in a comparison of two builds, else empty."""
 
     model: ModelRef
     variant: str
     target: Target = Target()
     backend: Backend = Backend()
     runtime: RuntimeRef = RuntimeRef()
+    arm: str = ""
 
     @cached_property
     def case_id(self) -> str:
         """Stable across runs: the hash of what the case is, not of when it ran."""
-        parts = {name: vars(part) for name, part in vars(self).items() if name != "variant" and name != "case_id"}
+        parts = {name: vars(getattr(self, name)) for name in ("model", "target", "backend", "runtime")}
         if not self.model.recipe:  # so that cases stored before this field keep their ids
             parts["model"] = {name: value for name, value in parts["model"].items() if name != "recipe"}
-        return content_id({**parts, "variant": self.variant})
+        arm = {"arm": self.arm} if self.arm else {}
+        return content_id({**parts, "variant": self.variant, **arm})
 
     @property
     def label(self) -> str:
         """``mobilenet_v2 int8 · cpu xnnpack 1 thread · host``; at the end a runtime that is not the default."""
         threads = f"{self.backend.threads} thread{'s' if self.backend.threads != 1 else ''}"
         runtime = "" if self.runtime == RuntimeRef() else f" · {self.runtime.label}"
-        return f"{self.model.name} {self.variant} · {self.backend.label} {threads} · {self.target.label}{runtime}"
+        arm = f" · {self.arm}" if self.arm else ""
+        return f"{self.model.name} {self.variant} · {self.backend.label} {threads} · {self.target.label}{runtime}{arm}"

@@ -42,7 +42,8 @@ class Verdict(str, Enum):
 class Purpose(str, Enum):
     """What one invocation is for. Timing, memory and profile never share a process.
 
-    OUTPUTS compares a few check inputs with the reference; ACCURACY streams a whole test split.
+    OUTPUTS compares a few check inputs with the reference; ACCURACY streams a whole test split; SUSTAINED goes on for
+    minutes, slice after slice, to see where a hot device settles.
     """
 
     OUTPUTS = "outputs"
@@ -50,6 +51,7 @@ class Purpose(str, Enum):
     TIMING = "timing"
     MEMORY = "memory"
     PROFILE = "profile"
+    SUSTAINED = "sustained"
 
     def __str__(self) -> str:
         return self.value

@@ -7,7 +7,6 @@
 from harness.measure.comparison import (
     BlockMedian,
     Comparison,
-    ComparisonVerdict,
     block_medians,
     compare_blocks,
 )
@@ -31,7 +30,6 @@ __all__ = [
     "BlockMedian",
     "CaseEvidence",
     "Comparison",
-    "ComparisonVerdict",
     "InvocationSummary",
     "Judgement",
     "LatencyEstimate",

@@ -11,13 +11,12 @@ import math
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from enum import Enum
 from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
 
-from harness.domain import InvocationRecord, Purpose, Status
+from harness.domain import ComparisonVerdict, InvocationRecord, Purpose, Status
 from harness.measure.invocation import InvocationSummary, summarise_result
 from harness.measure.modes import Modes, find_modes
 from harness.measure.statistics import minimum_detectable_effect, t_quantile, t_two_sided_p, trimmed_mean
@@ -30,20 +29,6 @@ EQUALITY_FACTOR = 1.5
 EQUALITY_CONFIDENCE = 0.90
 INTERVAL_CONFIDENCE = 0.99
 SUSPECT_SHARE = 0.2
-
-
-class ComparisonVerdict(str, Enum):
-    """What a comparison of two arms says. CONTINUE asks for more blocks and becomes INCONCLUSIVE when there are
-    none."""
-
-    REGRESSION = "REGRESSION"
-    IMPROVEMENT = "IMPROVEMENT"
-    SAME = "SAME"
-    CONTINUE = "CONTINUE"
-    INCONCLUSIVE = "INCONCLUSIVE"
-
-    def __str__(self) -> str:
-        return self.value
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from harness.measure.comparison import LOOKS, BlockMedian, Comparison, ComparisonVerdict, compare_blocks
+from harness.domain import ComparisonVerdict
+from harness.measure.comparison import LOOKS, BlockMedian, Comparison, compare_blocks
 
 
 @dataclass(frozen=True)

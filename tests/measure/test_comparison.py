@@ -11,9 +11,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
+from harness.domain import ComparisonVerdict as Verdict
 from harness.domain import Purpose, Status
 from harness.measure import BlockMedian, Comparison, block_medians, compare_blocks
-from harness.measure import ComparisonVerdict as Verdict
 from harness.measure.comparison import LOOKS
 from tests.measure.build import EVIDENCE, case, record, result, samples
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from harness.measure import ComparisonVerdict
+from harness.domain import ComparisonVerdict
 from harness.measure.simulator import SimulatedDevice, run_to_verdict, simulate_session, verdict_counts
 
 REGRESSION, IMPROVEMENT = ComparisonVerdict.REGRESSION, ComparisonVerdict.IMPROVEMENT
