@@ -11,7 +11,7 @@ import rich_click as click
 
 from harness.errors import HarnessError
 
-EXIT_OK, EXIT_FAILED_ROW, EXIT_USAGE, EXIT_NO_DEVICE, EXIT_INTERRUPTED = 0, 1, 2, 3, 130
+EXIT_OK, EXIT_FAILED_ROW, EXIT_USAGE, EXIT_NO_DEVICE, EXIT_INCONCLUSIVE, EXIT_INTERRUPTED = 0, 1, 2, 3, 4, 130
 
 
 def run_app(app: click.Command) -> int:

@@ -54,6 +54,11 @@ from harness.domain.invocations import (
     ScoredChunk,
     ToolTiming,
 )
+from harness.domain.nights import (
+    EVENT_KINDS,
+    Night,
+    NightEvent,
+)
 from harness.domain.results import (
     ResultRow,
 )
@@ -72,6 +77,7 @@ from harness.domain.words import (
 __all__ = [
     "BASE",
     "CANDIDATE",
+    "EVENT_KINDS",
     "THERMAL_STATUSES",
     "VARIANTS",
     "AccuracyDifference",
@@ -99,6 +105,8 @@ __all__ = [
     "MeasureSettings",
     "MetricChange",
     "ModelRef",
+    "Night",
+    "NightEvent",
     "NoiseRecord",
     "OperatorTime",
     "OutputError",
