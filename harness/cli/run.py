@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import os
 import shlex
-import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import rich_click as click
 
+from harness.cli.live import display_option, live_session, make_reports_dir
 from harness.cli.options import (
     DEFAULT_REPORTS_DIR,
     cache_option,
@@ -22,11 +21,10 @@ from harness.cli.options import (
     sweep_argument,
 )
 from harness.cli.outcome import EXIT_FAILED_ROW, EXIT_INTERRUPTED, EXIT_OK
-from harness.errors import StableError, UsageError
+from harness.errors import UsageError
 
 if TYPE_CHECKING:
     from harness.domain import RunRecord
-    from harness.events import Message
     from harness.lab import SweepOutcome, SweepRequest
     from harness.store import Store
     from harness.sweep import Sweep
@@ -43,13 +41,7 @@ if TYPE_CHECKING:
     metavar="[RUN]",
     help="Continue the newest unfinished run of this sweep, or the one named; finished invocations are not repeated.",
 )
-@click.option(
-    "--display",
-    "display_kind",
-    type=click.Choice(["rich", "plain", "json", "none"]),
-    default=None,
-    help="Live view. [default: rich on a terminal, plain when piped or in CI]",
-)
+@display_option
 @reports_option
 @store_option
 @cache_option
@@ -77,30 +69,13 @@ def run(
         sweep_path, overrides, {"--reports": reports_dir, "--store": store_url, "--cache": cache_dir}
     )
     sweep = load_sweep(sweep_path, overrides, known_models=recipe_names())
-    _make_reports_dir(reports_dir)
+    make_reports_dir(reports_dir)
     with Store.open(store_location(store_url, reports_dir)) as store:
         request = SweepRequest(
             sweep, reports_dir, cache_dir or default_cache_dir(), jobs, resume=_resumed(store, sweep, resume)
         )
         outcome = _run(request, store, display_kind, resume_command)
     return _exit_code(outcome, sweep.require_coverage)
-
-
-def _make_reports_dir(reports_dir: Path) -> None:
-    try:
-        reports_dir.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise StableError(
-            f"the reports folder cannot be made: {error.strerror}",
-            where=str(reports_dir),
-            remedy="Name a writable folder with --reports.",
-        ) from error
-    if not os.access(reports_dir, os.W_OK):
-        raise StableError(
-            "the reports folder is not writable",
-            where=str(reports_dir),
-            remedy="Name a writable folder with --reports.",
-        )
 
 
 def _resumed(store: Store, sweep: Sweep, resume: str | None) -> RunRecord | None:
@@ -129,32 +104,10 @@ def _resume_command(sweep_path: Path, overrides: tuple[str, ...], places: Mappin
 
 
 def _run(request: SweepRequest, store: Store, display_kind: str | None, resume_command: str) -> SweepOutcome:
-    from harness.display import open_display
     from harness.lab import run_sweep
-    from harness.lab.interrupt import Interrupt, handle_signals
-    from harness.report import write_reports
-    from harness.store import LeaseBook
 
-    interrupt = Interrupt()
-
-    def write(run_id: str, directory: Path) -> None:
-        write_reports(store.view(run_id), directory)
-
-    with LeaseBook.open() as leases, open_display(display_kind, resume_command=resume_command) as display:
-
-        def say(text: str) -> None:
-            display.post(_message(text))
-
-        with handle_signals(interrupt, say):
-            return run_sweep(
-                request, store=store, leases=leases, post=display.post, interrupt=interrupt, write_reports=write
-            )
-
-
-def _message(text: str) -> Message:
-    from harness.events import Message
-
-    return Message("warning", text, time.monotonic())
+    with live_session(store, display_kind, resume_command) as live:
+        return run_sweep(request, **live.arguments)
 
 
 def _exit_code(outcome: SweepOutcome, require_coverage: str) -> int:

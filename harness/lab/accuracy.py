@@ -9,9 +9,10 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from threading import Event
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from harness.domain import (
+    AccuracyDifference,
     AccuracyResult,
     Case,
     InvocationRequest,
@@ -133,7 +134,7 @@ class AccuracyPass:
     def _conclude(self) -> None:
         chunks = self._ledger.scores(self._case)
         check = self._ledger[self._case.case_id].check or OutputsCheck()
-        accuracy = accuracy_of(self._task, records_of(chunks))
+        accuracy = replace(accuracy_of(self._task, records_of(chunks)), dataset_id=self._dataset.dataset_id)
         finite = check.finite and not accuracy.metrics.get("nan_samples", 0.0)
         self._ledger.set_check(self._case, replace(check, accuracy=accuracy, finite=finite, difference=None))
 
@@ -176,16 +177,20 @@ def settle_differences(ledger: Ledger, cases: Sequence[Case], cancel: Event | No
             return
         check, reference = ledger[case.case_id].check, ledger.float_reference(case)
         if check is not None and check.accuracy is not None:
-            found = None if reference is None else _difference(ledger, case, reference)
+            file = ledger[case.case_id].file
+            found = (
+                None if reference is None else paired_difference(file, ledger.scores(case), ledger.scores(reference))
+            )
             if found != check.difference:
                 ledger.set_check(case, replace(check, difference=found))
 
 
-def _difference(ledger: Ledger, case: Case, reference: Case) -> Any:
+def paired_difference(
+    file: VariantFile | None, ours: Sequence[ScoredChunk], theirs: Sequence[ScoredChunk]
+) -> AccuracyDifference | None:
+    """How `ours`, the scores of `file`, differ from `theirs`; None when they are not of the same samples."""
     from harness.accuracy.paired import compare
 
-    file = ledger[case.case_id].file
-    ours, theirs = ledger.scores(case), ledger.scores(reference)
     ids = [sample_id for chunk in ours for sample_id in chunk.sample_ids]
     same_data = len({chunk.dataset_id for chunk in (*ours, *theirs)}) == 1
     same_ids = ids == [sample_id for chunk in theirs for sample_id in chunk.sample_ids]

@@ -30,7 +30,13 @@ class LaneCases:
 
 
 def assign(
-    plan: Plan, cancel: Event, *, cache_dir: Path, adb_server: str = "", before: Mapping[str, str] | None = None
+    plan: Plan,
+    cancel: Event,
+    *,
+    cache_dir: Path,
+    adb_server: str = "",
+    before: Mapping[str, str] | None = None,
+    together: Mapping[str, str] | None = None,
 ) -> tuple[tuple[LaneCases, ...], tuple[tuple[Case, str], ...]]:
     """A lane for each device of the plan's targets with every case in it either to run or refused, and the cases whose
     device is not there with the reason. Devices are opened and asked side by side.
@@ -41,6 +47,7 @@ def assign(
         cache_dir: where fetched tools and built runners lie.
         adb_server: ``host:port`` of the adb server, empty for the usual one.
         before: the device of each case, by case id, in the run that is resumed: it stays.
+        together: names of groups that are to be on one device, by case id; a model's cases where absent.
     """
     registry = Registry(adb_server)
     targets = list(dict.fromkeys(case.target for case in plan.cases))
@@ -54,7 +61,9 @@ def assign(
             if problem:
                 absent += [(case, problem) for case in cases]
                 continue
-            for case, device_id in share(cases, tuple(device.device_id for device in devices), before or {}).items():
+            for case, device_id in share(
+                cases, tuple(device.device_id for device in devices), before or {}, together or {}
+            ).items():
                 if device_id in wanted:
                     wanted[device_id].append(case)
                 else:
@@ -72,14 +81,17 @@ def _open(registry: Registry, target: Target) -> tuple[tuple[Device, ...], str]:
         return (), error.sentences
 
 
-def share(cases: Sequence[Case], device_ids: Sequence[str], before: Mapping[str, str]) -> dict[Case, str]:
-    """The device of each case: a model's cases on one device, where they can be compared; the devices evenly loaded.
+def share(
+    cases: Sequence[Case], device_ids: Sequence[str], before: Mapping[str, str], together: Mapping[str, str]
+) -> dict[Case, str]:
+    """The device of each case: a group's or a model's cases on one device, where they can be compared; the devices
+    evenly loaded.
 
     A case that began on a device stays with it.
     """
-    groups: dict[ModelRef, list[Case]] = {}
+    groups: dict[ModelRef | str, list[Case]] = {}
     for case in cases:
-        groups.setdefault(case.model, []).append(case)
+        groups.setdefault(together.get(case.case_id, case.model), []).append(case)
     load = dict.fromkeys(device_ids, 0)
     chosen: dict[Case, str] = {}
     for group in sorted(groups.values(), key=len, reverse=True):

@@ -28,6 +28,8 @@ from harness.lab.accuracy import AccuracyPass
 from harness.lab.interrupt import Interrupt
 from harness.lab.ledger import Ledger
 from harness.lab.outputs import OutputsPass, read_check, write_inputs
+from harness.lab.sentinel import is_sentinel, sentinel_window
+from harness.lab.sustained import SustainedPass
 from harness.lab.tasks import MAX_ATTEMPTS, REDO, Task, attempts_allowed
 from harness.lab.waiting import Waiter
 from harness.measure import median_ms
@@ -54,6 +56,9 @@ class LaneContext:
     clock: Callable[[], float] = time.monotonic
     sleep: Callable[[float], None] = time.sleep
     settings: DeviceSettings = field(default_factory=DeviceSettings)
+
+
+NO_FILE = InvocationResult(Status.FAILED, error="there is no model file for this case")
 
 
 class DeviceLostError(DeviceOfflineError):
@@ -87,12 +92,16 @@ class Lane:
         for index, task in enumerate(tasks, first_index):
             if self._context.interrupt.stop.is_set():
                 return False
-            if self._lost():
-                self.say("error", "another sweep took over this device; stopping here, finished results are kept")
+            if self._taken_over():
                 return False
             if not self._context.ledger[task.case.case_id].given_up() and not self._do(task, index):
                 return False
         return True
+
+    def _taken_over(self) -> bool:
+        if self._lost():
+            self.say("error", "another sweep took over this device; stopping here, finished results are kept")
+        return self._lost()
 
     def _do(self, task: Task, index: int) -> bool:
         """Make one task's invocation, with its retries; false when it was cut off by an interrupt."""
@@ -101,7 +110,7 @@ class Lane:
             if not self._pass_gate(task):
                 return False
             self._came_further = False
-            result = self._attempt(task, index, attempt).result
+            result = self._attempt(task, index, attempt)
             if result.status is Status.INTERRUPTED:
                 return False
             # A pass of hours may be cut off often: while it comes further, that is not held against the case.
@@ -118,8 +127,10 @@ class Lane:
         return True
 
     def _pass_gate(self, task: Task) -> bool:
-        """Wait before the first invocation of each block until the device is as it was; false on an interrupt."""
-        if task.purpose is Purpose.TIMING and self._gated != task.block:
+        """Wait before the first invocation of each block and before each sustained pass until the device is as it was;
+        false on an interrupt."""
+        new_block = task.purpose is Purpose.TIMING and self._gated != task.block
+        if new_block or task.purpose is Purpose.SUSTAINED:
             self._ungated = self._waiter.for_gate()
             self._gated = task.block
             if self._ungated:
@@ -146,7 +157,7 @@ class Lane:
         waited = format_duration(self._context.settings.offline_timeout_s)
         raise DeviceLostError(f"the device was lost and did not come back within {waited}", where=self.device.device_id)
 
-    def _attempt(self, task: Task, index: int, attempt: int) -> InvocationRecord:
+    def _attempt(self, task: Task, index: int, attempt: int) -> InvocationResult:
         context = self._context
         expected_s = expected_invocation_s(context.measure, task.purpose)
         context.post(
@@ -154,7 +165,14 @@ class Lane:
                 self.device.device_id, task.case, task.purpose, task.block, index, expected_s, context.clock()
             )
         )
-        started_at = utc_now()
+        make = self._sustain if task.purpose is Purpose.SUSTAINED else self._single
+        result = make(task, attempt)
+        self._post_finished(task, index, result)
+        return result
+
+    def _single(self, task: Task, attempt: int) -> InvocationResult:
+        """One process; durable when this returns."""
+        context, started_at = self._context, utc_now()
         made, result = self._invoke(task)
         if self._ungated and task.purpose is Purpose.TIMING:
             notes = (*result.evidence.notes, self._ungated)
@@ -165,21 +183,36 @@ class Lane:
             if made is not None and result.status is Status.DONE:
                 self._judge_outputs(task.case, made)
             context.ledger.record(record, self._token)
-        self._post_finished(task, index, result)
-        return record
+        return result
+
+    def _sustain(self, task: Task, attempt: int) -> InvocationResult:
+        """A sustained pass; each of its processes is durable before the next begins."""
+        context, case = self._context, task.case
+        request = self._request(task)
+        if request is None:
+            return NO_FILE
+
+        def record(index: int, started_at: str, result: InvocationResult) -> None:
+            made = InvocationRecord(case.case_id, task.purpose, index, task.order, attempt, started_at, result)
+            context.ledger.record(made, self._token)
+
+        return SustainedPass(
+            self.device.device_id,
+            case,
+            request,
+            lambda request: self._runtimes[case.runtime].invoke(request, context.interrupt.cancel),
+            record,
+            context.post,
+            context.clock,
+            utc_now,
+            lambda: context.interrupt.stop.is_set() or self._taken_over(),
+            self._ungated,
+        ).run()
 
     def _invoke(self, task: Task) -> tuple[OutputsPass | None, InvocationResult]:
-        file = self._context.ledger[task.case.case_id].file
-        if file is None or file.path is None:
-            return None, InvocationResult(Status.FAILED, error="there is no model file for this case")
-        request = InvocationRequest(
-            task.purpose,
-            file.path,
-            task.case.backend,
-            task.case.runtime,
-            self._context.measure,
-            seed=self._context.measure.seed,
-        )
+        file, request = self._context.ledger[task.case.case_id].file, self._request(task)
+        if file is None or request is None:
+            return None, NO_FILE
         made: OutputsPass | None = None
         if task.purpose is Purpose.OUTPUTS:
             made = write_inputs(file, self._context.scratch, task.case.case_id)
@@ -187,6 +220,24 @@ class Lane:
         if task.purpose is Purpose.ACCURACY:
             return None, self._score(task.case, file, request)
         return made, self._runtimes[task.case.runtime].invoke(request, self._context.interrupt.cancel)
+
+    def _request(self, task: Task) -> InvocationRequest | None:
+        """What is asked of the runtime; None for a case without a model file."""
+        file = self._context.ledger[task.case.case_id].file
+        if file is None or file.path is None:
+            return None
+        return InvocationRequest(
+            task.purpose,
+            file.path,
+            task.case.backend,
+            task.case.runtime,
+            self._window(task.case),
+            seed=self._context.measure.seed,
+        )
+
+    def _window(self, case: Case) -> MeasureSettings:
+        measure = self._context.measure
+        return sentinel_window(measure) if is_sentinel(case) else measure
 
     def _score(self, case: Case, file: VariantFile, request: InvocationRequest) -> InvocationResult:
         context = self._context

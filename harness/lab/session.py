@@ -2,19 +2,33 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import time
 import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 
 import harness
+from harness.content import canonical_json
 from harness.devices import Device
 from harness.devices.affinity import keep_controller_off
-from harness.domain import Case, ModelRef, OutputsCheck, Purpose, ResultRow, RunRecord, Status, VariantFile
+from harness.domain import (
+    Case,
+    InvocationRecord,
+    ModelRef,
+    OutputsCheck,
+    Purpose,
+    ResultRow,
+    RunRecord,
+    Status,
+    VariantFile,
+)
 from harness.errors import NoDeviceError, RestoreError
 from harness.events import (
     Event,
@@ -31,7 +45,10 @@ from harness.lab.assignment import LaneCases, assign, measured_cpus
 from harness.lab.interrupt import Interrupt
 from harness.lab.lane import Lane, LaneContext, utc_now
 from harness.lab.ledger import Ledger
+from harness.lab.rounds import FixedRounds, Rounds, RoundsContext
 from harness.lab.same import require_same_devices, require_same_file, wanted_variants
+from harness.lab.sentinel import with_sentinels
+from harness.lab.sustained import settled_keys
 from harness.lab.tasks import DoneKey, remaining, tasks_for
 from harness.lab.threads import LaneThread, run_lanes
 from harness.prepare import prepare
@@ -43,7 +60,14 @@ Files = Mapping[tuple[str, str], VariantFile]  # by model and variant
 
 @dataclass(frozen=True)
 class SweepRequest:
-    """What `harness run` asks for. `resume` is the run to continue, or None for a new one."""
+    """What `harness run` asks for. `resume` is the run to continue, or None for a new one.
+
+    Attributes:
+        plan: the cases, where they are not those of the sweep file.
+        together: cases that are to be on one device, by case id, where it is not a model's cases.
+        rounds: which invocations a lane makes; None for those of `tasks_for`.
+        extra_settings: stored with the settings of the run.
+    """
 
     sweep: Sweep
     reports_dir: Path
@@ -51,6 +75,10 @@ class SweepRequest:
     jobs: int
     resume: RunRecord | None = None
     prepare_timeout_s: float = 1800.0
+    plan: Plan | None = None
+    together: Mapping[str, str] = field(default_factory=dict)
+    rounds: Callable[[RoundsContext], Rounds] | None = None
+    extra_settings: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -103,7 +131,7 @@ class _Session:
         self._all_cases: list[Case] = []
 
     def run(self) -> SweepOutcome:
-        plan = expand(self.sweep)
+        plan = self.request.plan or expand(self.sweep)
         resumed = self.request.resume
         before = self.store.devices(resumed.run_id) if resumed is not None else {}
         lanes, absent = assign(
@@ -112,10 +140,13 @@ class _Session:
             cache_dir=self.request.cache_dir,
             adb_server=self.sweep.adb_server,
             before=before,
+            together=self.request.together,
         )
         if self.interrupt.cancel.is_set():
             raise KeyboardInterrupt  # a question cut short is no reason to skip a case, and no run has begun yet
         _require_work(plan, lanes, absent)
+        if self.sweep.measure.sentinel:
+            plan = with_sentinels(plan, lanes, self.interrupt.cancel, self.request.cache_dir)
         with ExitStack() as stack:
             held = {lane.device.device_id: stack.enter_context(self._lease(lane)) for lane in lanes if lane.cases}
             run, ledger, done, measured = self._open(plan, lanes)
@@ -152,7 +183,7 @@ class _Session:
         ledger.restore(before.invocations, checks)
         self.store.finish_run(run.run_id, "running", None)
         files = {(file.model, file.variant): file for file in before.files}
-        return run, ledger, _done(self.store.done_keys(run.run_id), checks), files
+        return run, ledger, _done(self.store.done_keys(run.run_id), checks, before.invocations), files
 
     def _ledger(self, run: RunRecord, plan: Plan) -> Ledger:
         self._all_cases = _all_cases(plan)
@@ -164,8 +195,8 @@ class _Session:
             run_id=f"{stamp}-{self.sweep.name}-{uuid.uuid4().hex[:4]}",
             name=self.sweep.name,
             sweep_text=self.sweep.text,
-            sweep_sha256=self.sweep.sha256,
-            settings_json=self.sweep.resolved_json,
+            sweep_sha256=settings_sha256(self.sweep, self.request.extra_settings),
+            settings_json=settings_json(self.sweep, self.request.extra_settings),
             harness_version=harness.__version__,
             started_at=utc_now(),
         )
@@ -188,6 +219,7 @@ class _Session:
                 len(done),
                 self.sweep.measure.blocks,
                 self.clock(),
+                self.sweep.measure.sustained_s,
             )
         )
         for lane in lanes:
@@ -279,19 +311,33 @@ class _Session:
             self.clock,
             settings=self.sweep.settings,
         )
-        threads = []
+        threads: list[LaneThread] = []
+
+        def replanned() -> None:
+            self.post(TasksPlanned(sum(thread.rounds.expected for thread in threads), self.clock()))
+
         for lane in (lane for lane in lanes if lane.cases):
             lease, keeper = held[lane.device.device_id]
             worker = Lane(lane.device, lane.runtimes, context, lease.token, keeper.lost)
-            tasks = remaining(tasks_for(lane.cases, self.sweep.measure, self._scored(ledger, lane)), done)
+            rounds = self._rounds(ledger, lane, done)
             ready = partial(self._keep_facts, ledger.run_id, lane.device)
-            threads.append(LaneThread(worker, tasks, self.sweep.settings, ready))
-        self.post(TasksPlanned(sum(len(thread.tasks) for thread in threads), self.clock()))
+            threads.append(LaneThread(worker, rounds, self.sweep.settings, ready, replanned))
+        replanned()
         with keep_controller_off(measured_cpus(lanes)):
             run_lanes(threads, self.interrupt.stop)
         for thread in threads:
             self._tell_lost(ledger, thread)
         return threads
+
+    def _rounds(self, ledger: Ledger, lane: LaneCases, done: frozenset[DoneKey]) -> Rounds:
+        """What `lane` has to do: the tasks of the sweep, or what the request decides as results come in."""
+        scored = self._scored(ledger, lane)
+        if self.request.rounds is None:
+            return FixedRounds(remaining(tasks_for(lane.cases, self.sweep.measure, scored), done))
+        context = RoundsContext(
+            lane.facts, tuple(lane.cases), self.sweep.measure, ledger, scored, done, self.post, self.clock
+        )
+        return self.request.rounds(context)
 
     def _scored(self, ledger: Ledger, lane: LaneCases) -> frozenset[str]:
         """The cases whose files bring a data set, unless the sweep wants no accuracy."""
@@ -308,7 +354,7 @@ class _Session:
         for error in filter(None, (thread.lost, thread.unrestored)):
             self.post(Message("error", str(error), self.clock(), thread.lane.device.device_id))
         if thread.lost is not None:
-            for case in dict.fromkeys(task.case for task in thread.tasks):
+            for case in thread.rounds.cases:
                 ledger.lose(case, Status.OFFLINE, thread.lost.what)
 
     # ---- the end ----------------------------------------------------------------------------------------------------
@@ -325,10 +371,24 @@ class _Session:
         return SweepOutcome(run.run_id, state, rows, report_dir)
 
 
-def _done(keys: frozenset[DoneKey], checks: Mapping[str, OutputsCheck]) -> frozenset[DoneKey]:
-    """Without accuracy passes that gave no accuracy: a resumed run tries them again, behind their last chunk."""
+def settings_json(sweep: Sweep, extra: Mapping[str, Any]) -> str:
+    """What a run keeps of its settings: the resolved sweep, and what is not in it."""
+    return canonical_json({**json.loads(sweep.resolved_json), **extra}) if extra else sweep.resolved_json
+
+
+def settings_sha256(sweep: Sweep, extra: Mapping[str, Any]) -> str:
+    """What an unfinished run of the same settings is found by."""
+    return hashlib.sha256(settings_json(sweep, extra).encode()).hexdigest() if extra else sweep.sha256
+
+
+def _done(
+    keys: frozenset[DoneKey], checks: Mapping[str, OutputsCheck], records: Sequence[InvocationRecord]
+) -> frozenset[DoneKey]:
+    """Without accuracy passes that gave no accuracy, which a resumed run tries again behind their last chunk, and
+    without sustained passes that were broken off, which begin anew."""
     scored = {case_id for case_id, check in checks.items() if check.accuracy is not None}
-    return frozenset(key for key in keys if key[1] is not Purpose.ACCURACY or key[0] in scored)
+    kept = settled_keys(keys, records)
+    return frozenset(key for key in kept if key[1] is not Purpose.ACCURACY or key[0] in scored)
 
 
 def _state(lanes: Sequence[LaneThread], absent: Sequence[tuple[Case, str]]) -> str:

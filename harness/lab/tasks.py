@@ -6,6 +6,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 from harness.domain import Case, MeasureSettings, Purpose, Status
+from harness.lab.sentinel import is_sentinel
 from harness.measure.protocol import schedule
 
 DoneKey = tuple[str, Purpose, int]
@@ -19,7 +20,7 @@ MAX_ATTEMPTS = max(*ATTEMPTS.values(), 1 + REDO)
 
 @dataclass(frozen=True)
 class Task:
-    """One invocation to make; `order` is its place inside the block."""
+    """One invocation to make, or one sustained pass; `order` is its place inside the block."""
 
     case: Case
     purpose: Purpose
@@ -36,7 +37,7 @@ def tasks_for(
     cases: Sequence[Case], measure: MeasureSettings, scored: Collection[str] = frozenset()
 ) -> tuple[Task, ...]:
     """All invocations for one device: outputs first (a wrong case shows early), the interleaved timing blocks, memory
-    and profile, and last the accuracy, which may take hours and heats the device.
+    and profile, the sustained passes (each one task), and last the accuracy, which may take hours and heats the device.
 
     Args:
         cases: in the order of the plan.
@@ -50,16 +51,19 @@ def tasks_for(
         for block, order_of_block in enumerate(blocks)
         for order, case_id in enumerate(order_of_block)
     ]
+    wanted = [case for case in cases if not is_sentinel(case)]
     return (
-        *_single_pass(cases, Purpose.OUTPUTS),
+        *single_pass(cases, Purpose.OUTPUTS),
         *timing,
-        *(_single_pass(cases, Purpose.MEMORY) if measure.memory else ()),
-        *(_single_pass(cases, Purpose.PROFILE) if measure.profile else ()),
-        *_single_pass([case for case in cases if case.case_id in scored], Purpose.ACCURACY),
+        *(single_pass(cases, Purpose.MEMORY) if measure.memory else ()),
+        *(single_pass(cases, Purpose.PROFILE) if measure.profile else ()),
+        *(single_pass(wanted, Purpose.SUSTAINED) if measure.sustained_s else ()),
+        *single_pass([case for case in cases if case.case_id in scored], Purpose.ACCURACY),
     )
 
 
-def _single_pass(cases: Sequence[Case], purpose: Purpose) -> tuple[Task, ...]:
+def single_pass(cases: Sequence[Case], purpose: Purpose) -> tuple[Task, ...]:
+    """One invocation of each case."""
     return tuple(Task(case, purpose, 0, order) for order, case in enumerate(cases))
 
 

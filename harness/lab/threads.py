@@ -17,6 +17,7 @@ from harness.errors import (
     StableError,
 )
 from harness.lab.lane import Lane
+from harness.lab.rounds import Rounds
 from harness.lab.tasks import Task
 
 _STEP_S = 0.2  # how long a signal to the main thread may wait
@@ -25,15 +26,16 @@ _ONE_DEVICE = (DeviceOfflineError, DeviceBusyError, DeviceError, NoDeviceError)
 
 @dataclass
 class LaneThread:
-    """A lane with its tasks. `complete`, `lost` (the device is gone or refuses) and `error` say how it ended.
+    """A lane with what it has to do. `complete`, `lost` (the device is gone or refuses) and `error` say how it ended.
 
-    `ready` is called once the device is set up, before the first task.
+    `ready` is called once the device is set up, before the first task, `replanned` when more was found to do.
     """
 
     lane: Lane
-    tasks: Sequence[Task]
+    rounds: Rounds
     settings: DeviceSettings
     ready: Callable[[], None] = lambda: None
+    replanned: Callable[[], None] = lambda: None
     complete: bool = False
     lost: HarnessError | None = None
     unrestored: RestoreError | None = None
@@ -58,19 +60,31 @@ class LaneThread:
             stop.set()
 
     def _work(self) -> None:
-        if not self.tasks:  # a resumed run that has nothing left for this device leaves it alone
+        tasks = self.rounds.next()
+        if not tasks:  # a resumed run that has nothing left for this device leaves it alone
             self.complete = True
             return
         with self.lane.device.session(self.settings, self._cpus(), self.lane.say):
             self.ready()
             try:
-                self.complete = self.lane.run(self.tasks)
+                self.complete = self._do(tasks)
             except _ONE_DEVICE as error:
                 self.lost = error
 
+    def _do(self, tasks: Sequence[Task]) -> bool:
+        """Round after round until nothing is left; false when it was cut off."""
+        index = 0
+        while tasks:
+            if not self.lane.run(tasks, index):
+                return False
+            index += len(tasks)
+            tasks = self.rounds.next()
+            self.replanned()
+        return True
+
     def _cpus(self) -> tuple[int, ...]:
-        """The CPUs that the tasks are pinned to."""
-        backends = dict.fromkeys(task.case.backend for task in self.tasks)
+        """The CPUs that the cases are pinned to."""
+        backends = dict.fromkeys(case.backend for case in self.rounds.cases)
         chosen = {cpu for one in backends for cpu in self.lane.device.choose_cpus(one.cores, one.threads)}
         return tuple(sorted(chosen))
 

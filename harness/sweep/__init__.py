@@ -12,14 +12,18 @@ from harness.lazy import lazy_names
 if TYPE_CHECKING:
     from harness.sweep.estimate import estimate_s, expected_invocation_s, invocations, lane_estimates_s
     from harness.sweep.load import load_sweep, parse_sweep
-    from harness.sweep.model import ExcludeRule, Sweep
+    from harness.sweep.model import ExcludeRule, NightlySettings, Priority, Sweep
+    from harness.sweep.pairing import Pairing, pair_sweeps, pair_with_itself, series_label
     from harness.sweep.plan import Plan, Skip, expand, skip_reason
     from harness.sweep.schema import json_schema
 
 
 __all__ = [
     "ExcludeRule",
+    "NightlySettings",
+    "Pairing",
     "Plan",
+    "Priority",
     "Skip",
     "Sweep",
     "estimate_s",
@@ -29,7 +33,10 @@ __all__ = [
     "json_schema",
     "lane_estimates_s",
     "load_sweep",
+    "pair_sweeps",
+    "pair_with_itself",
     "parse_sweep",
+    "series_label",
     "skip_reason",
 ]
 
@@ -37,7 +44,10 @@ __getattr__ = lazy_names(
     __name__,
     {
         "ExcludeRule": "model",
+        "NightlySettings": "model",
+        "Pairing": "pairing",
         "Plan": "plan",
+        "Priority": "model",
         "Skip": "plan",
         "Sweep": "model",
         "estimate_s": "estimate",
@@ -47,7 +57,10 @@ __getattr__ = lazy_names(
         "json_schema": "schema",
         "lane_estimates_s": "estimate",
         "load_sweep": "load",
+        "pair_sweeps": "pairing",
+        "pair_with_itself": "pairing",
         "parse_sweep": "load",
+        "series_label": "pairing",
         "skip_reason": "plan",
     },
 )

@@ -77,8 +77,13 @@ def expand(sweep: Sweep, *, available: Callable[[Case], str | None] | None = Non
     return Plan(tuple(cases), tuple(skips))
 
 
+def default_runtime(target: Target) -> str:
+    """The runtime of a target for which the sweep names none."""
+    return _RUNTIMES[target.kind][0]
+
+
 def _runtimes(sweep: Sweep, target: Target) -> tuple[RuntimeRef, ...]:
-    return tuple(dict.fromkeys(sweep.runtimes)) or (RuntimeRef(_RUNTIMES[target.kind][0]),)
+    return tuple(dict.fromkeys(sweep.runtimes)) or (RuntimeRef(default_runtime(target)),)
 
 
 def _excluded(sweep: Sweep, case: Case) -> str | None:

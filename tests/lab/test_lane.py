@@ -34,6 +34,7 @@ from harness.events import Event, Message
 from harness.lab.interrupt import Interrupt
 from harness.lab.lane import Lane, LaneContext
 from harness.lab.ledger import Ledger
+from harness.lab.rounds import FixedRounds
 from harness.lab.tasks import Task
 from harness.lab.threads import LaneThread, run_lanes
 from harness.store import Store
@@ -177,8 +178,8 @@ def test_a_phone_that_comes_back_goes_on(bench: Bench) -> None:
 
 
 def test_a_dead_phone_ends_its_lane_and_no_other(bench: Bench) -> None:
-    dead = LaneThread(bench.lane(Phone(back=False), [GOOD, LOST]), timing(CASE, 3), DeviceSettings())
-    alive = LaneThread(bench.lane(Phone(), [GOOD]), timing(OTHER, 3), DeviceSettings())
+    dead = LaneThread(bench.lane(Phone(back=False), [GOOD, LOST]), FixedRounds(timing(CASE, 3)), DeviceSettings())
+    alive = LaneThread(bench.lane(Phone(), [GOOD]), FixedRounds(timing(OTHER, 3)), DeviceSettings())
     stop = Flag()
     run_lanes([dead, alive], stop)
     assert not stop.is_set()
@@ -189,7 +190,7 @@ def test_a_dead_phone_ends_its_lane_and_no_other(bench: Bench) -> None:
 
 
 def test_a_failed_restore_is_kept_for_the_end(bench: Bench) -> None:
-    thread = LaneThread(bench.lane(Phone(unrestored=True), [GOOD]), timing(CASE, 1), DeviceSettings())
+    thread = LaneThread(bench.lane(Phone(unrestored=True), [GOOD]), FixedRounds(timing(CASE, 1)), DeviceSettings())
     run_lanes([thread], Flag())
     assert thread.complete
     assert "governor is still performance" in str(thread.unrestored)
@@ -197,6 +198,6 @@ def test_a_failed_restore_is_kept_for_the_end(bench: Bench) -> None:
 
 def test_a_phone_with_nothing_left_to_do_is_left_alone(bench: Bench) -> None:
     phone = Phone()
-    thread = LaneThread(bench.lane(phone, [GOOD]), [], DeviceSettings())
+    thread = LaneThread(bench.lane(phone, [GOOD]), FixedRounds([]), DeviceSettings())
     run_lanes([thread], Flag())
     assert (thread.complete, phone.sessions) == (True, 0)

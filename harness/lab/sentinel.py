@@ -1,0 +1,68 @@
+"""The sentinel: a small fixed workload in each block. When it slows down, the device did, and not the model.
+
+Its model file never changes, so its latency is one series over all runs of a device.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from threading import Event
+
+from harness import assets
+from harness.domain import CANDIDATE, Backend, Case, MeasureSettings, ModelRef, RuntimeRef, Target
+from harness.errors import DeviceError, TransientError
+from harness.lab.assignment import LaneCases
+from harness.runtimes import open_runtime
+from harness.sweep import Plan
+
+SENTINEL = "sentinel"
+WINDOW_S = 0.5
+WARMUP_S = 0.3
+
+
+def is_sentinel(case: Case) -> bool:
+    """Whether `case` is the sentinel of some device."""
+    return case.model.name == SENTINEL
+
+
+def sentinel_window(measure: MeasureSettings) -> MeasureSettings:
+    """The protocol for the sentinel: as that of the sweep, with a short window."""
+    return replace(
+        measure,
+        min_s=min(measure.min_s, WINDOW_S),
+        max_s=min(measure.max_s, 2 * WINDOW_S),
+        warmup_min_s=min(measure.warmup_min_s, WARMUP_S),
+        warmup_max_s=min(measure.warmup_max_s, 2 * WARMUP_S),
+    )
+
+
+def with_sentinels(plan: Plan, lanes: Sequence[LaneCases], cancel: Event, cache_dir: Path) -> Plan:
+    """`plan` with a sentinel for each lane that measures something and can run it; the lanes get theirs."""
+    added: list[Case] = []
+    for lane in lanes:
+        if lane.cases and (case := _place(lane, cancel, cache_dir)) is not None:
+            lane.cases.append(case)
+            added.append(case)
+    return replace(plan, cases=(*plan.cases, *added))
+
+
+def _place(lane: LaneCases, cancel: Event, cache_dir: Path) -> Case | None:
+    """The sentinel on the runtime of the base: what is under test must not change it. None where it cannot run."""
+    first = next((case for case in lane.cases if case.arm != CANDIDATE), lane.cases[0])
+    case = sentinel_case(first.target, lane.device.device_id, first.runtime)
+    try:
+        if case.runtime not in lane.runtimes:
+            lane.runtimes[case.runtime] = open_runtime(case.runtime, lane.device, cancel, cache_dir=cache_dir)
+        refused = lane.runtimes[case.runtime].unsupported_reason(case)
+    except (TransientError, DeviceError):
+        return None
+    return None if refused else case
+
+
+def sentinel_case(target: Target, device_id: str, runtime: RuntimeRef) -> Case:
+    """The sentinel of one device: of a target that stands for several, each has its own."""
+    place = target if target.kind != "any" else Target("adb", (("serial", device_id),))
+    model = ModelRef(SENTINEL, file=str(assets.folder("models") / "sentinel.tflite"))
+    return Case(model, "float32", place, Backend(), runtime)
