@@ -1,11 +1,12 @@
-"""What the results store costs: time until a finished invocation is durable, and time to compare two large runs.
+"""What the results store costs: until a finished invocation is durable, to compare two large runs, to read a history.
 
-    python -m benchmarks.store_speed [--appends 400] [--rows 100000] [--dir DIR]
+    python -m benchmarks.store_speed [--appends 400] [--rows 100000] [--nights 365] [--dir DIR]
 
 An invocation has 500 samples. Beside the append stands what the disk allows: a bare write and fsync of as many bytes as
 the append wrote, in the same directory, taken in turn with it. The comparison pairs two runs of so many rows with five
-figures each, in a file that also holds two other runs. Targets: an append under 20 ms (p99), a comparison of 100,000
-rows under 0.5 s.
+figures each, in a file that also holds two other runs. A night of the history has 100 series with seven judged metrics
+each. Targets: an append under 20 ms (p99), a comparison of 100,000 rows under 0.5 s, the history of a year under 10 s
+and of one of its series under 0.2 s.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ import tempfile
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from datetime import datetime, timedelta, timezone
 from functools import partial
 from pathlib import Path
 
@@ -26,34 +28,45 @@ import numpy as np
 from harness.domain import (
     Backend,
     Case,
+    ComparisonVerdict,
+    ContextDifference,
     Coverage,
     Evidence,
     InvocationRecord,
     InvocationResult,
+    MetricChange,
     ModelRef,
+    PairOutcome,
     Purpose,
     ResultRow,
     RunRecord,
     Status,
     Verdict,
 )
+from harness.domain.comparisons import series_id_of
 from harness.store import Store
 from harness.units import bytes_to_mb, ns_to_s, ns_to_us, us_to_ms
 
 APPEND_TARGET_MS = 20.0
 COMPARE_TARGET_S = 0.5
+HISTORY_TARGET_S = 10.0
+SERIES_TARGET_S = 0.2
 SAMPLES = 500
+SERIES = 100
+METRICS = ("latency", "init", "first_inference", "peak_rss", "pss", "model_size", "accuracy")
 
 
 def main() -> int:
-    """Print both figures; 1 when one misses its target."""
+    """Print all figures; 1 when one misses its target."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--appends", type=int, default=400)
     parser.add_argument("--rows", type=int, default=100_000)
+    parser.add_argument("--nights", type=int, default=365)
     parser.add_argument("--dir", type=Path, default=None, help="where to write; the file system matters")
     asked = parser.parse_args()
     with tempfile.TemporaryDirectory(dir=asked.dir) as name:
-        within = [durable_append(Path(name), asked.appends), comparison(Path(name), asked.rows)]
+        folder = Path(name)
+        within = [durable_append(folder, asked.appends), comparison(folder, asked.rows), history(folder, asked.nights)]
     return 0 if all(within) else 1
 
 
@@ -171,6 +184,59 @@ def _row(case: Case, run_id: str, number: int) -> ResultRow:
         accuracy=0.97,
         model_sha256="ab" * 32,
         runtime_version="2.3.0",
+    )
+
+
+# ---- history ---------------------------------------------------------------------------------------------------------
+
+
+def history(directory: Path, nights: int) -> bool:
+    """Time the reading of all outcomes of so many nights, and of one series among them."""
+    path = directory / "history.sqlite"
+    outcomes = [_outcome(f"model{number} int8 · cpu xnnpack 1 thread · adb") for number in range(SERIES)]
+    with Store.open(path) as store:
+        for night in range(nights):
+            began = datetime(2026, 1, 1, 2, tzinfo=timezone.utc) + timedelta(days=night)
+            at, settings = began.isoformat(timespec="milliseconds"), '{"comparison": {"purpose": "nightly"}}'
+            store.create_run(replace(_run(f"night-{night}"), started_at=at, settings_json=settings), [])
+            store.save_outcomes(f"night-{night}", outcomes)
+    with Store.open(path, read_only=True) as store:
+        busy_s = time.process_time()
+        all_s = _s_per_call(lambda: _read_history(store, nights * SERIES), 1)
+        busy_s = time.process_time() - busy_s
+        one_s = _s_per_call(lambda: _read_history(store, nights, outcomes[7].series), 5)
+    print(
+        f"history of {nights} nights x {SERIES} series: {all_s:.2f} s, of it CPU {busy_s:.2f} s  "
+        f"(target: under {HISTORY_TARGET_S:.0f} s; file of {bytes_to_mb(path.stat().st_size):.0f} MB)"
+    )
+    print(f"one series of it: {one_s:.3f} s  (target: under {SERIES_TARGET_S} s)")
+    return all_s < HISTORY_TARGET_S and one_s < SERIES_TARGET_S
+
+
+def _read_history(store: Store, wanted: int, series: str | None = None) -> None:
+    found = len(store.outcome_history(series=series, purpose="nightly"))
+    if found != wanted:
+        raise SystemExit(f"{found} of {wanted} outcomes were found: the history is wrong")
+
+
+def _outcome(series: str) -> PairOutcome:
+    latency = MetricChange(
+        "latency", ComparisonVerdict.SAME, 12.5, 12.6, "ms", 1.008, 0.99, 1.02, 0.21, 0.021, 0.03, 12, "three looks"
+    )
+    return PairOutcome(
+        series_id_of(series),
+        series,
+        "model",
+        "int8",
+        "cpu xnnpack",
+        "adb-0123",
+        "Pixel 8",
+        "a" * 12,
+        "b" * 12,
+        changes=tuple(replace(latency, metric=metric) for metric in METRICS),
+        differs=(ContextDifference("model", "ab12", "cd34", 0.9, "another file was measured"),),
+        base_status="DONE",
+        candidate_status="DONE",
     )
 
 

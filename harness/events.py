@@ -9,7 +9,10 @@ from harness.domain import Case, Purpose, ResultRow, Status, VariantFile
 
 @dataclass(frozen=True)
 class RunStarted:
-    """`total_invocations` counts what is left to do; `done_invocations` is what a resumed run finished before."""
+    """`total_invocations` counts what is left to do; `done_invocations` is what a resumed run finished before.
+
+    A sustained pass counts as one of them; `sustained_s` is how long each lasts, 0 where there are none.
+    """
 
     run_id: str
     name: str
@@ -19,6 +22,7 @@ class RunStarted:
     done_invocations: int
     blocks: int
     at_s: float
+    sustained_s: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -66,6 +70,23 @@ class AccuracyProgress:
     case: Case
     samples: int
     total: int
+    at_s: float
+
+
+@dataclass(frozen=True)
+class SustainedProgress:
+    """The sustained pass of a case has run for `elapsed_s` of `wanted_s`; the rest is of its last slice, None where the
+    device does not offer it."""
+
+    device_id: str
+    case: Case
+    elapsed_s: float
+    wanted_s: float
+    median_ms: float | None
+    clock_ghz: float | None
+    clock_share: float | None
+    temp_c: float | None
+    thermal_status: int | None
     at_s: float
 
 
@@ -134,6 +155,7 @@ Event = (
     | InvocationStarted
     | TasksPlanned
     | AccuracyProgress
+    | SustainedProgress
     | InvocationFinished
     | RowUpdated
     | Waiting

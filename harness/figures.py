@@ -80,7 +80,15 @@ FIGURES: dict[str, Figure] = {
     "thermal_status": Figure("thermal_status", "max", "level", LOWER, "invocations"),
     "battery_pct": Figure("battery", "end", "%", NEITHER, "invocations"),
     "telemetry_load": Figure("telemetry_load", "value", "1", LOWER, "invocations"),
+    "sustained_first_ms": Figure("sustained", "first_minute", "ms", LOWER),
+    "sustained_settled_ms": Figure("sustained", "settled", "ms", LOWER),
+    "sustained_ratio": Figure("sustained", "ratio", "1", LOWER),
+    "sustained_settled_after_s": Figure("sustained", "settled_after", "s", NEITHER),
+    "sustained_duty": Figure("sustained", "duty", "1", NEITHER),
 }
+
+
+OF_ACCURACY = frozenset(figure.name for figure in FIGURES.values() if figure.count == "accuracy_samples")
 
 
 def metrics_of(row: ResultRow) -> Iterator[Metric]:
@@ -114,3 +122,15 @@ def series_key(row: ResultRow, case: Case, facts: DeviceFacts | None) -> int:
         16,
     )
     return int(digest, 16) >> 1
+
+
+def accuracy_key(key: int, row: ResultRow, dataset_id: str) -> int:
+    """The key of a row's accuracies: as `key`, its series key, and the same samples of the same data set.
+
+    Args:
+        key: what `series_key` says of the row.
+        row: the row; its leading metric and its number of samples count.
+        dataset_id: of the data set's content, which holds the task and its options; empty where it is not known.
+    """
+    told = {"series": key, "metric": row.accuracy_metric, "samples": row.accuracy_samples, "data": dataset_id}
+    return int(content_id(told, 16), 16) >> 1

@@ -25,6 +25,11 @@ def s_to_ns(value_s: float) -> int:
     return round(value_s * 1e9)
 
 
+def s_to_min(value_s: float) -> float:
+    """Seconds to minutes."""
+    return value_s / 60
+
+
 def s_to_ms(value_s: float) -> int:
     """Seconds to whole milliseconds, rounded down."""
     return int(value_s * 1e3)
@@ -35,9 +40,19 @@ def ms_to_s(value_ms: float) -> float:
     return value_ms / 1e3
 
 
+def us_to_s(value_us: float) -> float:
+    """Microseconds to seconds."""
+    return value_us / 1e6
+
+
 def us_to_ms(value_us: float) -> float:
     """Microseconds to milliseconds."""
     return value_us / 1e3
+
+
+def us_to_ns(value_us: float) -> float:
+    """Microseconds to nanoseconds."""
+    return value_us * 1e3
 
 
 def ms_to_us(value_ms: float) -> float:
@@ -58,6 +73,11 @@ def bytes_to_mib(value_bytes: float) -> float:
 def kib_to_mib(value_kib: float) -> float:
     """KiB, the unit of /proc, to MiB."""
     return value_kib / 1024
+
+
+def khz_to_mhz(value_khz: float) -> float:
+    """kHz, the unit of cpufreq, to MHz."""
+    return value_khz / 1e3
 
 
 def khz_to_ghz(value_khz: float) -> float:

@@ -12,7 +12,7 @@ import harness
 PACKAGE = Path(harness.__file__).parent
 BASE = {
     *("domain", "content", "errors", "units", "events", "assets", "holder", "lazy", "figures"),
-    *("variants", "metric_names"),
+    *("variants", "metric_names", "operator_names"),
 }
 # room -> the rooms it may import
 ALLOWED = {

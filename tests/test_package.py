@@ -29,7 +29,7 @@ def test_every_module_is_in_the_wheel(wheel: zipfile.ZipFile) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("folder", ["device_scripts", "models", "reports/templates"])
+@pytest.mark.parametrize("folder", ["device_scripts", "models", "reports/templates", "reports/vendor"])
 def test_the_folders_beside_the_package_are_in_the_wheel(wheel: zipfile.ZipFile, folder: str) -> None:
     files = [path.relative_to(ROOT) for path in (ROOT / folder).rglob("*") if path.is_file()]
     wanted = [path for path in files if not LEFT_OUT & set(path.parts)]

@@ -9,21 +9,33 @@ from typing import Any
 
 import rich_click as click
 
-from harness.cli.options import json_option, set_option, sweep_argument
+from harness.cli.options import (
+    json_option,
+    reports_option,
+    set_option,
+    store_location,
+    store_option,
+    sweep_argument,
+)
 
 
 @click.command()
 @sweep_argument
 @set_option
+@reports_option
+@store_option
 @json_option
-def plan(sweep_path: Path, overrides: tuple[str, ...], as_json: bool) -> None:
-    """Print the cases of SWEEP, what is skipped and why, and the estimated time. Touches no device."""
+def plan(sweep_path: Path, overrides: tuple[str, ...], reports_dir: Path, store_url: str | None, as_json: bool) -> None:
+    """Print the cases of SWEEP, what is skipped and why, and the estimated time. Touches no device.
+
+    Devices that were calibrated into the store are estimated by what their invocations cost.
+    """
     from harness.prepare import recipe_names
     from harness.sweep import estimate_s, expand, invocations, load_sweep
 
     sweep = load_sweep(sweep_path, overrides, known_models=recipe_names())
     expanded = expand(sweep)
-    seconds = estimate_s(expanded, sweep.measure)
+    seconds = estimate_s(expanded, sweep.measure, _costs(expanded, store_location(store_url, reports_dir)))
     count = invocations(expanded, sweep.measure)
     if as_json:
         skips = [{**_case(skip.case), "reason": skip.reason} for skip in expanded.skips]
@@ -36,6 +48,18 @@ def plan(sweep_path: Path, overrides: tuple[str, ...], as_json: bool) -> None:
         )
         return
     _print(expanded, sweep.name, sweep.measure.blocks, count, seconds)
+
+
+def _costs(expanded: Any, location: str) -> Any:
+    """What calibration knows of the devices that the targets name; nothing where there is no store."""
+    from harness.cli.profiles import profiles_of_targets
+
+    profiles = profiles_of_targets(list(dict.fromkeys(case.target for case in expanded.cases)), location)
+    if not any(profiles.values()):
+        return {}
+    from harness.lab.costs import startup_costs
+
+    return startup_costs(expanded.cases, profiles)
 
 
 def _case(case: Any) -> dict[str, Any]:

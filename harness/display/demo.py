@@ -6,6 +6,7 @@ Nothing in it was measured; its run is named so.
 from __future__ import annotations
 
 import heapq
+import math
 import random
 from collections.abc import Iterator
 from dataclasses import replace
@@ -21,6 +22,7 @@ from harness.events import (
     RowUpdated,
     RunFinished,
     RunStarted,
+    SustainedProgress,
     TasksPlanned,
     VariantPrepared,
     Waiting,
@@ -30,6 +32,7 @@ _MODELS = ("digits_cnn", "mobilenet_v2", "inception_v3", "resnet_v2_101")
 _VARIANTS = ("float32", "dynamic_range", "float16", "full_integer", "int8")
 _BASE_MS = {"digits_cnn": 0.021, "mobilenet_v2": 12.3, "inception_v3": 148.0, "resnet_v2_101": 402.0}
 _SPEED = {"float32": 1.0, "dynamic_range": 0.61, "float16": 0.99, "full_integer": 0.43, "int8": 0.42}
+_LATE = (Purpose.MEMORY, Purpose.SUSTAINED, Purpose.ACCURACY)
 _CLOSE_PROGRAMS = "Close other programs, or raise measure.blocks."
 _CALIBRATE = "Convert again with more calibration samples."
 _OUTCOMES = {
@@ -68,22 +71,28 @@ def demo_events(
     invocation_s: float = 2.0,
     start_s: float = 0.0,
     seed: int = 1,
+    sustained_s: float = 0.0,
 ) -> Iterator[Event]:
-    """The events of a run over `cases`, in order of time; 40 cases show most statuses and every verdict."""
-    return _Demo(cases or demo_cases(), blocks, invocation_s, start_s, seed).events()
+    """The events of a run over `cases`, in order of time; 40 cases show most statuses and every verdict. With
+    `sustained_s` each case ends with a pass of that length, in which it gets slower and settles."""
+    return _Demo(cases or demo_cases(), blocks, invocation_s, start_s, seed, sustained_s).events()
 
 
 class _Demo:
-    def __init__(self, cases: tuple[Case, ...], blocks: int, invocation_s: float, start_s: float, seed: int) -> None:
+    def __init__(
+        self, cases: tuple[Case, ...], blocks: int, invocation_s: float, start_s: float, seed: int, sustained_s: float
+    ) -> None:
         self.cases, self.blocks, self.invocation_s, self.start_s = cases, blocks, invocation_s, start_s
+        self.sustained_s = sustained_s
         self.random = random.Random(seed)
         self.device_of = {case.case_id: _device(case) for case in cases}
         self.devices = tuple(dict.fromkeys(self.device_of.values()))
         self.row_of = {case.case_id: _row(case, index, self.random) for index, case in enumerate(cases)}
 
     def events(self) -> Iterator[Event]:
-        total = len(self.cases) * (self.blocks + 3)
-        yield RunStarted("demo-0001", "made-up demo", self.cases, self.devices, total, 0, self.blocks, self.start_s)
+        total = len(self.cases) * (self.blocks + 3 + (self.sustained_s > 0))
+        start = (total, 0, self.blocks, self.start_s, self.sustained_s)
+        yield RunStarted("demo-0001", "made-up demo", self.cases, self.devices, *start)
         yield Message("info", "made-up events: nothing here was measured", self.start_s)
         prepared = list(self._prepare())
         yield from prepared
@@ -118,20 +127,25 @@ class _DemoLane:
             yield from self._pass(Purpose.TIMING, block)
             yield from self._cool(block)
         yield from self._pass(Purpose.MEMORY, 0)
+        if self.demo.sustained_s > 0:
+            yield from self._pass(Purpose.SUSTAINED, 0)
         yield from self._pass(Purpose.ACCURACY, 0)
 
     def _pass(self, purpose: Purpose, block: int) -> Iterator[Event]:
         for case in self.random.sample(self.cases, len(self.cases)):
             row = self.demo.row_of[case.case_id]
-            over = purpose in (Purpose.MEMORY, Purpose.ACCURACY) or (purpose is Purpose.TIMING and block > 1)
+            over = purpose in _LATE or (purpose is Purpose.TIMING and block > 1)
             if row.status is Status.DONE or not over:
                 yield from self._invocation(case, row, purpose, block)
 
     def _invocation(self, case: Case, row: ResultRow, purpose: Purpose, block: int) -> Iterator[Event]:
         status = row.status if purpose is Purpose.TIMING and block == 1 else Status.DONE
-        expected_s = self.demo.invocation_s
+        expected_s = self.demo.sustained_s if purpose is Purpose.SUSTAINED else self.demo.invocation_s
         yield InvocationStarted(self.device, case, purpose, block, self.index, expected_s, self.now_s)
         wall_s = expected_s * self.random.uniform(0.9, 1.2)
+        if purpose is Purpose.SUSTAINED:
+            wall_s = expected_s
+            yield from self._slices(case, row)
         if purpose is Purpose.ACCURACY:
             for part in (1, 2, 3):
                 yield AccuracyProgress(self.device, case, 180 * part, 719, self.now_s + 0.25 * part * wall_s)
@@ -146,12 +160,24 @@ class _DemoLane:
         final = self._is_final(row, purpose, block)
         yield RowUpdated(_row_now(row, purpose, final), case, final, self.now_s)
 
+    def _slices(self, case: Case, row: ResultRow, count: int = 60) -> Iterator[Event]:
+        base_ms, wanted_s = row.latency_p50_ms or 1.0, self.demo.sustained_s
+        for number in range(1, count + 1):
+            share = number / count
+            heat = 1 - math.exp(-4 * share)
+            slow = 1.0 if share < 0.2 else 1.0 + 0.3 * heat
+            clock = 2.40 / slow if self.device.startswith("adb") else 3.01
+            temp = 33 + 14 * heat if self.device.startswith("adb") else None
+            median_ms = base_ms * slow * self.random.uniform(0.99, 1.01)
+            at_s = self.now_s + share * wanted_s
+            yield SustainedProgress(
+                self.device, case, share * wanted_s, wanted_s, median_ms, clock, clock / 3.0, temp, None, at_s
+            )
+
     def _is_final(self, row: ResultRow, purpose: Purpose, block: int) -> bool:
         if row.status is not Status.DONE:
             return purpose is Purpose.TIMING and block >= 1
-        return purpose in (Purpose.MEMORY, Purpose.ACCURACY) or (
-            purpose is Purpose.TIMING and block == self.demo.blocks - 1
-        )
+        return purpose in _LATE or (purpose is Purpose.TIMING and block == self.demo.blocks - 1)
 
     def _cool(self, block: int) -> Iterator[Event]:
         if self.device.startswith("adb") and block % 2:
@@ -164,7 +190,7 @@ def _row_now(row: ResultRow, purpose: Purpose, final: bool) -> ResultRow:
     """What is known of `row` after an invocation for `purpose`."""
     if purpose is Purpose.OUTPUTS:
         row = replace(row, latency_p50_ms=None, latency_ci_low_ms=None, latency_ci_high_ms=None)
-    if purpose not in (Purpose.MEMORY, Purpose.ACCURACY):
+    if purpose not in _LATE:
         row = replace(row, peak_rss_mib=None)
     return row if final else replace(row, status=Status.DONE)
 

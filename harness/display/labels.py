@@ -34,6 +34,18 @@ def describe_row(row: ResultRow) -> str:
     return f"{format_latency(row.latency_p50_ms)} ms{' ' if half else ''}{half}, {word}{reason}"
 
 
+def describe_sustained(row: ResultRow) -> str:
+    """``sustained: 12.31 ms in the first minute, settled at 14.82 ms (1.20 times) after 6 min 10 s``; empty without."""
+    if row.sustained_first_ms is None:
+        return ""
+    first = f"sustained: {format_latency(row.sustained_first_ms)} ms in the first minute"
+    if row.sustained_settled_ms is None or row.sustained_ratio is None:
+        return f"{first}, not settled"
+    after_s = row.sustained_settled_after_s
+    when = f" after {format_duration(after_s)}" if after_s else ""
+    return f"{first}, settled at {format_latency(row.sustained_settled_ms)} ms ({row.sustained_ratio:.2f} times){when}"
+
+
 def half_interval_text(row: ResultRow) -> str:
     """``±0.05``: half the interval in ms, with the decimals of the latency; empty where there is none."""
     low, high = row.latency_ci_low_ms, row.latency_ci_high_ms

@@ -32,6 +32,7 @@ from harness.display.labels import case_label
 from harness.display.marks import mark_named, mark_of
 from harness.display.row_cells import COLUMNS, Scale, natural_widths, row_cells, scale_of, shown_columns
 from harness.display.state import Activity, DashboardState, Lane, LogEntry, Preparation, RowEntry
+from harness.display.sustained import PLOT_LINES, sustained_lanes, sustained_lines
 from harness.display.text import clean, fit
 from harness.domain import Purpose
 from harness.units import format_duration
@@ -66,6 +67,7 @@ def render(state: DashboardState, width: int, height: int, now_s: float) -> Fram
         *_header(state, inner, room.header, now_s),
         *_preparation(state.preparation, inner, room.preparation),
         *_lanes(state, inner, room.lanes, now_s, room.titles),
+        *_sustained(state, inner, room.sustained),
         *_results(state, inner, room.results, room.titles),
         *_log(state, inner, room.log, room.titles),
     ]
@@ -82,6 +84,7 @@ class _Room:
     header: int
     preparation: int
     lanes: int
+    sustained: int
     results: int
     log: int
     titles: bool
@@ -97,12 +100,15 @@ def _divide(state: DashboardState, width: int, height: int) -> _Room:
     if width >= _ONE_LINE_LANES or lanes < 2 * len(state.lanes):
         lanes = min(lanes, len(state.lanes) + title)
     free -= lanes
+    # A third of what is left at most: the results must not be pushed out.
+    sustained = PLOT_LINES * min(len(sustained_lanes(state)), free // (3 * PLOT_LINES - 2)) if titles else 0
+    free -= sustained
     log = min(max(4, free // 4), free) if titles else 0
     rows = max(len(state.rows), len(state.cases))
     # The final number of rows is known from the start, so the log's place does not move while the table grows.
     spare = free - log - (rows + title + 1)
     log = log + spare if titles and spare > 0 else log
-    return _Room(header, preparation, lanes, max(0, free - log), log, titles)
+    return _Room(header, preparation, lanes, sustained, max(0, free - log), log, titles)
 
 
 def _title(text: str, width: int, right: Sequence[Segment] = ()) -> Line:
@@ -256,6 +262,8 @@ def _pass_text(state: DashboardState, lane: Lane) -> str:
         return f"timing {lane.block + 1}/{max(state.blocks, lane.block + 1)}"
     if lane.to_score:
         return f"{lane.purpose} {lane.scored:,}/{lane.to_score:,}"
+    if lane.purpose is Purpose.SUSTAINED:
+        return f"{lane.purpose} {100 * eta.sustained_share(lane):.0f} %"
     return str(lane.purpose or "")
 
 
@@ -267,6 +275,8 @@ def _lane_share(lane: Lane, now_s: float) -> float:
         return lane.scored / lane.to_score
     if lane.since_s is None or lane.expected_s <= 0:
         return 0.0
+    if lane.purpose is Purpose.SUSTAINED:
+        return (now_s - lane.since_s) / lane.expected_s
     return (now_s - lane.since_s) / (lane.expected_s * eta.ratio(lane))
 
 
@@ -275,6 +285,14 @@ def _lane_eta(state: DashboardState, lane: Lane, now_s: float) -> str:
         return ""
     left_s = eta.lane_eta_s(state, lane, now_s)
     return "" if left_s is None else f"{format_duration(_sane(left_s))} left"
+
+
+def _sustained(state: DashboardState, width: int, height: int) -> list[Line]:
+    """A plot for each lane with a sustained pass, as many as there is room for."""
+    out: list[Line] = []
+    for lane in sustained_lanes(state)[: height // PLOT_LINES]:
+        out += _filled(sustained_lines(lane, width, PLOT_LINES, with_device=len(state.lanes) > 1), PLOT_LINES)
+    return out
 
 
 # ---- results ---------------------------------------------------------------------------------------------------------

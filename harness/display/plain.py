@@ -7,10 +7,11 @@ from typing import IO
 
 from harness.display import eta
 from harness.display.ending import print_ending
-from harness.display.labels import describe_file, describe_row
+from harness.display.labels import describe_file, describe_row, describe_sustained
 from harness.display.layout import format_stamp
 from harness.display.output import Output, open_console
 from harness.display.state import Activity, DashboardState, Lane
+from harness.display.sustained import progress_text
 from harness.display.text import clean
 from harness.domain import Purpose
 from harness.events import Event, Message, PrepareStarted, RowUpdated, RunFinished, RunStarted, VariantPrepared, Waiting
@@ -95,7 +96,10 @@ def _start_line(event: RunStarted) -> str:
 
 def _row_line(event: RowUpdated, before: DashboardState, after: DashboardState) -> str:
     known = before.rows.get(event.row.case_id)
-    if not event.final or (known is not None and known.final):
+    if known is not None and known.final:
+        told = describe_sustained(event.row) if known.row.sustained_first_ms is None else ""
+        return clean(f"{event.case.label}: {told}") if told else ""
+    if not event.final:
         return ""
     finished = sum(after.counts.values())
     total = max(len(after.cases), len(after.rows))
@@ -124,4 +128,6 @@ def _lane_text(state: DashboardState, lane: Lane) -> str:
         return f"{lane.device_id}: {lane.activity}" + (f" ({lane.reason})" if lane.reason else "")
     block = f" {lane.block + 1}/{max(state.blocks, lane.block + 1)}" if lane.purpose is Purpose.TIMING else ""
     block = f" {lane.scored:,}/{lane.to_score:,}" if lane.to_score else block
+    if lane.sustained:
+        block = f" {100 * eta.sustained_share(lane):.0f} % ({progress_text(lane)})"
     return f"{lane.device_id}: {lane.case.model.name} {lane.case.variant} {lane.purpose}{block}"

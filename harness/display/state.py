@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from enum import Enum
 from typing import Any
 
-from harness.display.labels import case_label, describe_file, describe_row
+from harness.display.labels import case_label, describe_file, describe_row, describe_sustained
 from harness.display.marks import mark_of
 from harness.domain import Case, Purpose, ResultRow, Status
 from harness.events import (
@@ -24,6 +24,7 @@ from harness.events import (
     RowUpdated,
     RunFinished,
     RunStarted,
+    SustainedProgress,
     TasksPlanned,
     VariantPrepared,
     Waiting,
@@ -46,7 +47,8 @@ class Activity(str, Enum):
 
 @dataclass(frozen=True)
 class Lane:
-    """One device. `case`, `purpose` and `block` stay those of the last invocation while the lane is between two.
+    """One device. `case`, `purpose` and `block` stay those of the last invocation while the lane is between two, as do
+    the slices of a `sustained` pass.
 
     `since_s` is when the activity began; `began_s` and `last_s` bound the invocations seen so far,
     `expected_done_s` is the sum of what those were expected to take: together they correct the ETA.
@@ -68,6 +70,7 @@ class Lane:
     expected_done_s: float = 0.0
     scored: int = 0
     to_score: int = 0
+    sustained: tuple[SustainedProgress, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -77,6 +80,7 @@ class CaseWork:
     device_id: str = ""
     timing_done: int = 0
     side_done: int = 0
+    sustained_done: bool = False
     timing_expected_s: float | None = None
     side_expected_s: float | None = None
     closed: bool = False
@@ -121,6 +125,7 @@ class DashboardState:
     name: str = ""
     cases: tuple[Case, ...] = ()
     blocks: int = 0
+    sustained_s: float = 0.0
     total_invocations: int = 0
     done_before: int = 0
     finished_invocations: int = 0
@@ -172,6 +177,7 @@ def _run_started(state: DashboardState, event: RunStarted) -> DashboardState:
         name=event.name,
         cases=event.cases,
         blocks=event.blocks,
+        sustained_s=event.sustained_s,
         total_invocations=event.total_invocations,
         done_before=event.done_invocations,
         lanes={**state.lanes, **{name: state.lanes.get(name, Lane(name)) for name in event.device_ids}},
@@ -210,11 +216,14 @@ def _invocation_started(state: DashboardState, event: InvocationStarted) -> Dash
         reason="",
         scored=0,
         to_score=0,
+        sustained=(),
         began_s=event.at_s if lane.began_s is None else lane.began_s,
     )
     work = state.work.get(event.case.case_id, CaseWork())
     if event.purpose is Purpose.TIMING:
         work = replace(work, device_id=event.device_id, timing_expected_s=event.expected_s)
+    elif event.purpose is Purpose.SUSTAINED:
+        work = replace(work, device_id=event.device_id)
     else:
         work = replace(work, device_id=event.device_id, side_expected_s=event.expected_s)
     return _with_lane(_with_work(state, event.case, work), lane)
@@ -227,6 +236,17 @@ def _tasks_planned(state: DashboardState, event: TasksPlanned) -> DashboardState
 def _accuracy_progress(state: DashboardState, event: AccuracyProgress) -> DashboardState:
     lane = state.lanes.get(event.device_id, Lane(event.device_id))
     return _with_lane(state, replace(lane, scored=event.samples, to_score=event.total))
+
+
+def _sustained_progress(state: DashboardState, event: SustainedProgress) -> DashboardState:
+    lane = state.lanes.get(event.device_id, Lane(event.device_id))
+    lane = replace(
+        lane,
+        clock_ghz=event.clock_ghz if event.clock_ghz is not None else lane.clock_ghz,
+        temp_c=event.temp_c if event.temp_c is not None else lane.temp_c,
+        sustained=(*lane.sustained, event),
+    )
+    return _with_lane(state, lane)
 
 
 def _invocation_finished(state: DashboardState, event: InvocationFinished) -> DashboardState:
@@ -246,6 +266,8 @@ def _invocation_finished(state: DashboardState, event: InvocationFinished) -> Da
     work = state.work.get(event.case.case_id, CaseWork())
     if event.purpose is Purpose.TIMING:
         work = replace(work, timing_done=max(work.timing_done, event.block + 1))
+    elif event.purpose is Purpose.SUSTAINED:
+        work = replace(work, sustained_done=True)
     else:
         work = replace(work, side_done=work.side_done + 1)
     state = replace(state, finished_invocations=state.finished_invocations + 1)
@@ -271,7 +293,17 @@ def _row_updated(state: DashboardState, event: RowUpdated) -> DashboardState:
     state = replace(state, counts=_counts(rows))
     if event.row.status is not Status.DONE:
         state = _with_work(state, event.case, replace(state.work.get(key, CaseWork()), closed=True))
-    return state if was_final else _logged(_without_last(state, key), _row_entry(event))
+    if was_final:
+        return _with_sustained(state, event, before)
+    return _logged(_without_last(state, key), _row_entry(event))
+
+
+def _with_sustained(state: DashboardState, event: RowUpdated, before: RowEntry | None) -> DashboardState:
+    """With a line on the sustained pass when the row has just got its figures."""
+    told = describe_sustained(event.row)
+    if not told or (before is not None and before.row.sustained_first_ms is not None):
+        return state
+    return _logged(state, LogEntry(event.at_s, "info", f"{case_label(event.case)}: {told}", event.row.device))
 
 
 def _row_entry(event: RowUpdated) -> LogEntry:
@@ -330,6 +362,7 @@ _HANDLERS: dict[type, Callable[[DashboardState, Any], DashboardState]] = {
     InvocationStarted: _invocation_started,
     TasksPlanned: _tasks_planned,
     AccuracyProgress: _accuracy_progress,
+    SustainedProgress: _sustained_progress,
     InvocationFinished: _invocation_finished,
     RowUpdated: _row_updated,
     Waiting: _waiting,

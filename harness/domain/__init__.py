@@ -52,7 +52,11 @@ from harness.domain.invocations import (
     OperatorTime,
     OutputsCheck,
     ScoredChunk,
+    SustainedSlice,
     ToolTiming,
+)
+from harness.domain.known_failures import (
+    KnownFailure,
 )
 from harness.domain.nights import (
     EVENT_KINDS,
@@ -102,6 +106,7 @@ __all__ = [
     "InvocationRecord",
     "InvocationRequest",
     "InvocationResult",
+    "KnownFailure",
     "MeasureSettings",
     "MetricChange",
     "ModelRef",
@@ -120,6 +125,7 @@ __all__ = [
     "RuntimeRef",
     "ScoredChunk",
     "Status",
+    "SustainedSlice",
     "Target",
     "TensorInfo",
     "ToolTiming",

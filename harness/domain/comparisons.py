@@ -43,7 +43,12 @@ class Pair:
     @cached_property
     def series_id(self) -> str:
         """Stable across runs and builds, 16 hex digits; of the series, not of the device."""
-        return content_id({"series": self.series}, 16)
+        return series_id_of(self.series)
+
+
+def series_id_of(series: str) -> str:
+    """The id of a series by its name: 16 hex digits."""
+    return content_id({"series": series}, 16)
 
 
 @dataclass(frozen=True)
@@ -123,17 +128,11 @@ class PairOutcome:
 
     @property
     def verdict(self) -> ComparisonVerdict:
-        """The worst of the changes: a REGRESSION of any metric is one."""
-        order = (
-            ComparisonVerdict.REGRESSION,
-            ComparisonVerdict.NOT_COMPARABLE,
-            ComparisonVerdict.INCONCLUSIVE,
-            ComparisonVerdict.CONTINUE,
-            ComparisonVerdict.IMPROVEMENT,
-            ComparisonVerdict.SAME,
-        )
-        found = [change.verdict for change in self.changes]
-        return min(found, key=order.index, default=ComparisonVerdict.NOT_COMPARABLE)
+        """REGRESSION if any metric has one, else what the latency says: blocks are added until that is known, and
+        whether they sufficed for the start-up too is told beside it."""
+        if any(change.verdict is ComparisonVerdict.REGRESSION for change in self.changes):
+            return ComparisonVerdict.REGRESSION
+        return ComparisonVerdict.NOT_COMPARABLE if self.latency is None else self.latency.verdict
 
 
 @dataclass(frozen=True)

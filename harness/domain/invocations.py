@@ -113,12 +113,30 @@ class ToolTiming:
 
 
 @dataclass(frozen=True)
+class SustainedSlice:
+    """The place of one process in a sustained pass. Times are seconds since the pass began, on the lane's clock.
+
+    Attributes:
+        busy_s: how long inferences ran in it one after another, warm-up included.
+        inferences: how many were timed; the samples may be every second or tenth of them.
+        wanted_s: how long the whole pass was to be.
+    """
+
+    start_s: float
+    end_s: float
+    busy_s: float
+    inferences: int
+    wanted_s: float
+
+
+@dataclass(frozen=True)
 class InvocationResult:
     """What came back from one process. Arrays are int64 nanoseconds in order of time; empty unless TIMING.
 
     `timed` says what a sample holds: ``call+read`` (the outputs were read on the CPU inside the sample), or ``call``
     when the backend is proven synchronous. `tool` stands in for samples where a tool gives only their summary.
-    `gpu_memory_mib` is what the kernel accounts to the process beside its resident memory.
+    `gpu_memory_mib` is what the kernel accounts to the process beside its resident memory. `sustained` is there in a
+    sustained pass only.
     """
 
     status: Status
@@ -140,6 +158,7 @@ class InvocationResult:
     log: str = ""
     tool: ToolTiming | None = None
     gpu_memory_mib: float | None = None
+    sustained: SustainedSlice | None = None
 
 
 @dataclass(frozen=True)
@@ -196,13 +215,17 @@ class AccuracyDifference:
 
 @dataclass(frozen=True)
 class AccuracyResult:
-    """The score of one case on its task. `metrics` holds all figures by name, `metric` names the leading one."""
+    """The score of one case on its task. `metrics` holds all figures by name, `metric` names the leading one.
+
+    `dataset_id` is the hash of the data set's content; empty in what was stored before it was kept.
+    """
 
     metric: str
     value: float
     samples: int
     metrics: Mapping[str, float] = field(default_factory=dict)
     higher_is_better: bool = True
+    dataset_id: str = ""
 
 
 @dataclass(frozen=True)

@@ -81,3 +81,8 @@ class ResultRow:
     clusters: int | None = None
     data_needed: str = ""
     hardware: str = ""
+    sustained_first_ms: float | None = None
+    sustained_settled_ms: float | None = None
+    sustained_ratio: float | None = None
+    sustained_settled_after_s: float | None = None
+    sustained_duty: float | None = None

@@ -1,26 +1,18 @@
-"""The page of one or two model files: one self-contained HTML file in the look of the reports.
+"""The page of one or two model files, in the look of the reports.
 
-Names of tensors and all other text of a file reach it through Jinja2's autoescape, escaped SVG elements, and JSON in
-which ``<``, ``>`` and ``&`` are written as escapes.
+Names of tensors and all other text of a file reach it through the autoescape of the template, escaped SVG elements, and
+escaped JSON.
 """
 
 from __future__ import annotations
 
-import base64
-import hashlib
-from functools import cache
 from typing import Any
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
-from markupsafe import Markup
-
-import harness
-from harness import assets
 from harness.inspect.analysis import OperatorFacts, Report
 from harness.inspect.comparison import Comparison
 from harness.inspect.delegates import TABLE
 from harness.inspect.drawing import KINDS, MAX_DRAWN, drawn_blocks, histogram_svg
-from harness.inspect.html_comparison import MAX_ROWS, comparison_parts, file_name
+from harness.inspect.html_comparison import MAX_ROWS, comparison_parts, file_name, layer_pairs
 from harness.inspect.measured import Measured
 from harness.inspect.model import Tensor
 from harness.inspect.preprocess import block
@@ -36,7 +28,7 @@ from harness.inspect.wording import (
     size_text,
     summary,
 )
-from harness.report.html import embedded_json
+from harness.report.page import render_page
 from harness.report.wording import number, percent, visible
 
 MAX_HISTOGRAMS = 600
@@ -47,42 +39,20 @@ OPEN_UP_TO = 120  # operators up to which the blocks of the drawing stand open
 def page(left: Report, comparison: Comparison | None = None) -> str:
     """The page of one file, or of two side by side."""
     reports = [left] if comparison is None else [comparison.left, comparison.right]
-    script = _asset("inspect.js")
-    digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
-    return (
-        _environment()
-        .get_template("inspect.html")
-        .render(
-            policy=f"default-src 'none'; style-src 'unsafe-inline'; script-src 'sha256-{digest}'; base-uri 'none'; "
-            "form-action 'none'",
-            style=Markup(_asset("report.css") + _asset("inspect.css")),
-            script=Markup(script),
-            data=embedded_json(
-                {"delegates": [rules.delegate for rules in TABLE], "files": [_data(one) for one in reports]}
-            ),
-            title=" and ".join(file_name(one) for one in reports),
-            files=[_file(one, prefix) for one, prefix in zip(reports, "ab", strict=False)],
-            comparison=comparison_parts(comparison) if comparison is not None else None,
-            kinds=KINDS,
-            version=harness.__version__,
-        )
+    return render_page(
+        "inspect.html",
+        scripts=("tables.js", "inspect.js"),
+        styles=("inspect.css",),
+        data={
+            "delegates": [rules.delegate for rules in TABLE],
+            "files": [_data(one) for one in reports],
+            "pairs": layer_pairs(comparison) if comparison is not None else [],
+        },
+        title=" and ".join(file_name(one) for one in reports),
+        files=[_file(one, prefix) for one, prefix in zip(reports, "ab", strict=False)],
+        comparison=comparison_parts(comparison) if comparison is not None else None,
+        kinds=KINDS,
     )
-
-
-@cache
-def _environment() -> Environment:
-    return Environment(
-        loader=FileSystemLoader(assets.folder("reports") / "templates"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        finalize=lambda value: visible(value) if type(value) is str else value,
-    )
-
-
-def _asset(name: str) -> str:
-    return (assets.folder("reports") / "templates" / name).read_text(encoding="utf-8")
 
 
 def _file(report: Report, prefix: str) -> dict[str, Any]:

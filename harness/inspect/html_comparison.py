@@ -22,8 +22,6 @@ def file_name(report: Report) -> str:
 
 def comparison_parts(comparison: Comparison) -> dict[str, Any]:
     """What the template shows of a comparison."""
-    from harness.report.html import embedded_json  # the reports' charts come with it; the terminal needs none
-
     left, right = comparison.left, comparison.right
     states = Counter(one.state for one in comparison.layers)
     tensor_states = Counter(one.state for one in comparison.tensors)
@@ -35,15 +33,17 @@ def comparison_parts(comparison: Comparison) -> dict[str, Any]:
         "states": sorted(states.items()),
         "tensors": [_tensor_pair_row(one) for one in comparison.tensors if one.state != SAME][:MAX_ROWS],
         "tensor_states": sorted(tensor_states.items()),
-        "pairs_json": embedded_json(
-            [
-                (one.left.operator.index, one.right.operator.index)
-                for one in comparison.layers
-                if one.left is not None and one.right is not None
-            ]
-        ),
         "same_file": comparison.same_file,
     }
+
+
+def layer_pairs(comparison: Comparison) -> list[tuple[int, int]]:
+    """The indices of the operators that both files have, left and right."""
+    return [
+        (one.left.operator.index, one.right.operator.index)
+        for one in comparison.layers
+        if one.left is not None and one.right is not None
+    ]
 
 
 def comparison_rows(comparison: Comparison) -> list[tuple[str, str, str]]:

@@ -8,33 +8,10 @@ from typing import Protocol
 
 from harness.domain import InvocationRecord, OperatorTime, Purpose, ResultRow, RunRecord, RunView, Status
 from harness.inspect.model import Graph, Operator
+from harness.operator_names import operator_of
 
 MAX_RUNS = 100
 MAX_CASES = 24
-# How XNNPACK's names of kernels begin, or what they hold, and the operators that they compute. The first that fits.
-_XNNPACK = (
-    ("DWConv", "DEPTHWISE_CONV_2D"),
-    ("Convolution", "CONV_2D"),
-    ("Deconvolution", "TRANSPOSE_CONV"),
-    ("Fully Connected", "FULLY_CONNECTED"),
-    ("Batch Matrix Multiply", "BATCH_MATMUL"),
-    ("Average Pooling", "AVERAGE_POOL_2D"),
-    ("Mean", "MEAN"),
-    ("Max Pooling", "MAX_POOL_2D"),
-    ("Softmax", "SOFTMAX"),
-    ("Sigmoid", "LOGISTIC"),
-    ("HardSwish", "HARD_SWISH"),
-    ("Add", "ADD"),
-    ("Subtract", "SUB"),
-    ("Multiply", "MUL"),
-    ("Divide", "DIV"),
-    ("Constant Pad", "PAD"),
-    ("Resize Bilinear", "RESIZE_BILINEAR"),
-    ("Transpose", "TRANSPOSE"),
-    ("Reshape", "RESHAPE"),
-    ("Static Reshape", "RESHAPE"),
-    ("Copy", "RESHAPE"),
-)
 
 
 class Source(Protocol):
@@ -130,13 +107,6 @@ def _measured(row: ResultRow, invocations: Iterable[InvocationRecord]) -> Measur
         partitions=row.partitions,
         operators=profiles[-1] if profiles else (),
     )
-
-
-def operator_of(kernel: str) -> str:
-    """The operator of a file that a kernel computes; the kernel's own name where that is not known."""
-    if kernel.isupper():
-        return kernel
-    return next((name for mark, name in _XNNPACK if mark in kernel), kernel)
 
 
 def operator_times(graph: Graph, measured: Measured) -> dict[int, float]:

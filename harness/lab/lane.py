@@ -35,6 +35,7 @@ from harness.lab.waiting import Waiter
 from harness.measure import median_ms
 from harness.runtimes.base import Runtime
 from harness.sweep import expected_invocation_s
+from harness.sweep.estimate import STARTUP_S, StartupCosts
 from harness.units import format_duration
 
 
@@ -56,6 +57,7 @@ class LaneContext:
     clock: Callable[[], float] = time.monotonic
     sleep: Callable[[float], None] = time.sleep
     settings: DeviceSettings = field(default_factory=DeviceSettings)
+    costs: StartupCosts = field(default_factory=dict)
 
 
 NO_FILE = InvocationResult(Status.FAILED, error="there is no model file for this case")
@@ -159,7 +161,8 @@ class Lane:
 
     def _attempt(self, task: Task, index: int, attempt: int) -> InvocationResult:
         context = self._context
-        expected_s = expected_invocation_s(context.measure, task.purpose)
+        startup_s = context.costs.get((task.case.target, task.case.backend.kind), STARTUP_S)
+        expected_s = expected_invocation_s(context.measure, task.purpose, startup_s=startup_s)
         context.post(
             InvocationStarted(
                 self.device.device_id, task.case, task.purpose, task.block, index, expected_s, context.clock()
@@ -177,11 +180,11 @@ class Lane:
         if self._ungated and task.purpose is Purpose.TIMING:
             notes = (*result.evidence.notes, self._ungated)
             result = replace(result, evidence=replace(result.evidence, notes=notes))
+        # The check first: killed between the writes, a resumed run repeats the pass instead of missing its check.
+        if made is not None and result.status is Status.DONE:
+            result = self._judged(task.case, made, result)
         record = InvocationRecord(task.case.case_id, task.purpose, task.block, task.order, attempt, started_at, result)
         if result.status is not Status.INTERRUPTED:
-            # The check first: killed between the writes, a resumed run repeats the pass instead of missing its check.
-            if made is not None and result.status is Status.DONE:
-                self._judge_outputs(task.case, made)
             context.ledger.record(record, self._token)
         return result
 
@@ -253,12 +256,18 @@ class Lane:
             where = f"{error.where}: " if error.where else ""
             return InvocationResult(Status.FAILED, error=f"{where}{error.sentences}")
 
-    def _judge_outputs(self, case: Case, made: OutputsPass) -> None:
+    def _judged(self, case: Case, made: OutputsPass, result: InvocationResult) -> InvocationResult:
+        """`result`, FAILED when what came back cannot be the outputs of this model at all."""
         file = self._context.ledger[case.case_id].file
         assert file is not None
-        self._context.ledger.set_check(case, read_check(file, made))
-        made.inputs_path.unlink(missing_ok=True)
-        made.outputs_path.unlink(missing_ok=True)
+        try:
+            self._context.ledger.set_check(case, read_check(file, made))
+        except ValueError as error:
+            return replace(result, status=Status.FAILED, error=f"these are not the outputs of this model: {error}")
+        finally:
+            made.inputs_path.unlink(missing_ok=True)
+            made.outputs_path.unlink(missing_ok=True)
+        return result
 
     def _post_finished(self, task: Task, index: int, result: InvocationResult) -> None:
         self._context.post(

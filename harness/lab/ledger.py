@@ -22,7 +22,7 @@ from harness.domain import (
     Verdict,
 )
 from harness.lab.tasks import Task, given_up
-from harness.measure import accuracy_pass_failed, median_ms, skipped_row, summarise_case
+from harness.measure import accuracy_pass_failed, median_ms, skipped_row, summarise_case, sustained_pass_failed
 from harness.store import Store
 
 NOT_REACHED = "the run was interrupted before this case began; continue it with --resume"
@@ -220,5 +220,7 @@ def counts_as_failed(row: ResultRow, require_coverage: str) -> bool:
     if row.status in (Status.SKIPPED, Status.UNSUPPORTED):
         return False
     if row.status is not Status.DONE or row.verdict is Verdict.WRONG_OUTPUT or accuracy_pass_failed(row):
+        return True
+    if sustained_pass_failed(row):
         return True
     return row.verdict is Verdict.FELL_BACK and require_coverage != "any"

@@ -20,6 +20,7 @@ from harness.measure import BlockMedian, block_medians
 from harness.measure.comparison import LOOKS
 from harness.measure.stopping import FixedBlocks, Policy, ScreenThenConfirm, settle, wanted_blocks
 
+OUT_OF_TIME = "the time budget was used up before its turn"
 BATCH = 8
 
 
@@ -182,7 +183,7 @@ class PairedRounds:
     def _leave_out(self, pairs: Sequence[Pair]) -> None:
         for pair in pairs:
             for case in (pair.base, pair.candidate):
-                self._context.ledger.lose(case, Status.SKIPPED, "the time budget was used up before its turn")
+                self._context.ledger.lose(case, Status.SKIPPED, OUT_OF_TIME)
         text = f"the time budget is used up: {len(pairs)} pairs were not begun"
         self._context.post(Message("warning", text, self._context.clock(), self._context.facts.device_id))
 

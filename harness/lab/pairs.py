@@ -6,14 +6,16 @@ with the pairs and the policy, so that it can be judged anew from its records by
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 from harness.domain import (
+    AccuracySettings,
     Case,
     DeviceFacts,
     DeviceProfile,
@@ -32,12 +34,13 @@ from harness.lab.lane import utc_now
 from harness.lab.paired_rounds import PairedRounds, Stopping
 from harness.lab.retell import current_view
 from harness.lab.rounds import Rounds, RoundsContext
-from harness.lab.session import SweepRequest, run_sweep, settings_sha256
+from harness.lab.session import Files, SweepRequest, run_sweep, settings_sha256
 from harness.measure import block_medians
 from harness.measure.calibration import in_force, quarantine_reason, threshold_for
 from harness.measure.changes import Arm, outcome_of
 from harness.measure.stopping import FixedBlocks, Looks, Policy, ScreenThenConfirm, settle
 from harness.store import LeaseBook, Store
+from harness.store.codec import decode
 from harness.sweep import Plan, Sweep
 
 COMPARISON = "comparison"
@@ -55,6 +58,7 @@ class PairsRequest:
         purpose: ``compare``, ``calibrate``, ``nightly`` or ``link``.
         resume: the comparison to continue, None for a new one.
         budget_s: no further pairs are begun after so long; None for no limit.
+        files: model files that are there already, by model and variant: those of a pinned build.
     """
 
     pairs: tuple[Pair, ...]
@@ -66,6 +70,7 @@ class PairsRequest:
     jobs: int
     resume: RunRecord | None = None
     budget_s: float | None = None
+    files: Files = field(default_factory=dict)
 
     @property
     def sha256(self) -> str:
@@ -175,6 +180,7 @@ def _as_sweep(request: PairsRequest, stopping: Stopping) -> SweepRequest:
         together={case.case_id: pair.base.model.name for pair in request.pairs for case in (pair.base, pair.candidate)},
         rounds=rounds,
         extra_settings={COMPARISON: comparison_settings(request)},
+        files=request.files,
     )
 
 
@@ -192,6 +198,8 @@ class _Judge:
         self._store, self._view, self._policy, self._profiles = store, view, policy, profiles
         self._devices = store.devices(view.run.run_id)
         self._rows = {row.case_id: row for row in view.rows}
+        settings = json.loads(view.run.settings_json)
+        self._allowed = decode(AccuracySettings, settings.get("accuracy", {}))
         self._files = {(file.model, file.variant): file for file in view.files}
         self._facts = {facts.device_id: facts for facts in view.facts}
         self._records: dict[str, list[InvocationRecord]] = {}
@@ -237,4 +245,6 @@ class _Judge:
             file=self._files.get((case.model.name, case.variant)),
             check=self._view.checks.get(case.case_id),
             facts=self._facts.get(self._devices.get(case.case_id, "")),
+            measure=self._view.measure,
+            allowed=self._allowed,
         )

@@ -42,6 +42,7 @@ from harness.events import (
 )
 from harness.lab.accuracy import settle_differences
 from harness.lab.assignment import LaneCases, assign, measured_cpus
+from harness.lab.costs import startup_costs
 from harness.lab.interrupt import Interrupt
 from harness.lab.lane import Lane, LaneContext, utc_now
 from harness.lab.ledger import Ledger
@@ -51,9 +52,11 @@ from harness.lab.sentinel import with_sentinels
 from harness.lab.sustained import settled_keys
 from harness.lab.tasks import DoneKey, remaining, tasks_for
 from harness.lab.threads import LaneThread, run_lanes
+from harness.measure.profiles import in_force
 from harness.prepare import prepare
 from harness.store import Lease, LeaseBook, LeaseKeeper, Store
 from harness.sweep import Plan, Sweep, estimate_s, expand
+from harness.sweep.estimate import StartupCosts
 
 Files = Mapping[tuple[str, str], VariantFile]  # by model and variant
 
@@ -67,6 +70,7 @@ class SweepRequest:
         together: cases that are to be on one device, by case id, where it is not a model's cases.
         rounds: which invocations a lane makes; None for those of `tasks_for`.
         extra_settings: stored with the settings of the run.
+        files: model files that are there already, by model and variant; only the others are prepared.
     """
 
     sweep: Sweep
@@ -79,6 +83,7 @@ class SweepRequest:
     together: Mapping[str, str] = field(default_factory=dict)
     rounds: Callable[[RoundsContext], Rounds] | None = None
     extra_settings: Mapping[str, Any] = field(default_factory=dict)
+    files: Files = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -202,10 +207,20 @@ class _Session:
         )
         device_of = {case.case_id: lane.device.device_id for lane in lanes for case in lane.cases}
         self.store.create_run(run, [(case, device_of.get(case.case_id, "")) for case in _all_cases(plan)])
-        self.store.save_estimate(run.run_id, estimate_s(plan, self.sweep.measure))
+        self.store.save_estimate(run.run_id, estimate_s(plan, self.sweep.measure, self._costs(lanes)))
         for lane in lanes:
             self.store.save_facts(run.run_id, lane.facts)
         return run
+
+    def _costs(self, lanes: Sequence[LaneCases]) -> StartupCosts:
+        """What invocations cost on the devices that were calibrated."""
+        cases = [case for lane in lanes for case in lane.cases]
+        profiles = {
+            case.target: in_force(self.store.profile(lane.device.device_id), lane.facts, utc_now())
+            for lane in lanes
+            for case in lane.cases
+        }
+        return startup_costs(cases, profiles)
 
     def _announce(self, run: RunRecord, plan: Plan, lanes: Sequence[LaneCases], done: frozenset[DoneKey]) -> None:
         total = sum(len(tasks_for(lane.cases, self.sweep.measure)) for lane in lanes)
@@ -230,13 +245,23 @@ class _Session:
 
     def _prepare(self, run: RunRecord, lanes: Sequence[LaneCases], measured: Files) -> Files:
         """The files of all cases, by model and variant; only what a case needs is converted."""
-        wanted = wanted_variants([case for lane in lanes for case in lane.cases])
-        self.post(PrepareStarted(sum(len(models) * len(variants) for variants, models in wanted.items()), self.clock()))
-        files: dict[tuple[str, str], VariantFile] = {}
+        cases = [case for lane in lanes for case in lane.cases]
+        given = {key: self.request.files[key] for key in map(_file_key, cases) if key in self.request.files}
+        wanted = wanted_variants([case for case in cases if _file_key(case) not in given])
+        count = len(given) + sum(len(models) * len(variants) for variants, models in wanted.items())
+        self.post(PrepareStarted(count, self.clock()))
+        files: dict[tuple[str, str], VariantFile] = dict(given)
+        for file in given.values():
+            self._keep_file(run, measured, file)
         for variants, models in wanted.items():
             for file in self._prepare_group(models, variants, run, measured):
                 files[file.model, file.variant] = file
         return files
+
+    def _keep_file(self, run: RunRecord, measured: Files, file: VariantFile) -> None:
+        require_same_file(run, measured.get((file.model, file.variant)), file)
+        self.store.save_variant_file(run.run_id, file)
+        self.post(VariantPrepared(file, self.clock()))
 
     def _prepare_group(
         self,
@@ -245,17 +270,12 @@ class _Session:
         run: RunRecord,
         measured: Files,
     ) -> tuple[VariantFile, ...]:
-        def on_file(file: VariantFile) -> None:
-            require_same_file(run, measured.get((file.model, file.variant)), file)
-            self.store.save_variant_file(run.run_id, file)
-            self.post(VariantPrepared(file, self.clock()))
-
         return prepare(
             models,
             variants,
             cache_dir=self.request.cache_dir,
             jobs=self.request.jobs,
-            on_file=on_file,
+            on_file=partial(self._keep_file, run, measured),
             on_progress=lambda text: self.post(Message("info", text, self.clock())),
             cancel=self.interrupt.stop,
             timeout_s=self.request.prepare_timeout_s,
@@ -310,6 +330,7 @@ class _Session:
             scratch,
             self.clock,
             settings=self.sweep.settings,
+            costs=self._costs(lanes),
         )
         threads: list[LaneThread] = []
 
@@ -389,6 +410,10 @@ def _done(
     scored = {case_id for case_id, check in checks.items() if check.accuracy is not None}
     kept = settled_keys(keys, records)
     return frozenset(key for key in kept if key[1] is not Purpose.ACCURACY or key[0] in scored)
+
+
+def _file_key(case: Case) -> tuple[str, str]:
+    return case.model.name, case.variant
 
 
 def _state(lanes: Sequence[LaneThread], absent: Sequence[tuple[Case, str]]) -> str:

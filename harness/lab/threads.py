@@ -79,7 +79,8 @@ class LaneThread:
                 return False
             index += len(tasks)
             tasks = self.rounds.next()
-            self.replanned()
+            if tasks:
+                self.replanned()
         return True
 
     def _cpus(self) -> tuple[int, ...]:

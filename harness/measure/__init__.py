@@ -22,7 +22,7 @@ from harness.measure.invocation import (
 from harness.measure.protocol import schedule
 from harness.measure.quality import Judgement, judge
 from harness.measure.statistics import LatencyEstimate, estimate_latency, quantile
-from harness.measure.summary import accuracy_pass_failed, skipped_row, summarise_case
+from harness.measure.summary import accuracy_pass_failed, skipped_row, summarise_case, sustained_pass_failed
 from harness.measure.table_compare import TableComparison, compare_tables
 from harness.measure.warmup import classify
 
@@ -51,4 +51,5 @@ __all__ = [
     "summarise_case",
     "summarise_invocation",
     "summarise_result",
+    "sustained_pass_failed",
 ]

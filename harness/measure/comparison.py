@@ -281,7 +281,9 @@ def _held_back(
             f"{SUSPECT_SHARE:.0%} that trimming tolerates: cool the device and measure again"
         )
         return ComparisonVerdict.CONTINUE
-    if (modes_a or modes_b) and not _every_mode_shifts(used, modes_a, modes_b, verdict, min_effect):
+    # Equal arms with two speeds are equal: a share of slow ones that changed would not let the interval close.
+    changed = verdict is not ComparisonVerdict.SAME
+    if changed and (modes_a or modes_b) and not _every_mode_shifts(used, modes_a, modes_b, verdict, min_effect):
         return ComparisonVerdict.CONTINUE
     return verdict
 

@@ -62,12 +62,17 @@ def effective_count(samples: NDArray[Any]) -> float:
         raise ValueError("an effective count needs a one-dimensional array")
     if values.size < 4 or values.max() == values.min():
         return float(values.size)
-    correlation = _autocorrelation(values)
+    return max(1.0, values.size / inflation(autocorrelation(values)))
+
+
+def inflation(correlation: NDArray[np.float64]) -> float:
+    """1 + 2 sum rho_k of (n,) correlations from lag 0 on, cut as in `effective_count`: how many times the variance of a
+    mean of correlated samples is that of as many independent ones. At least 1.
+    """
     pairs = correlation[: correlation.size // 2 * 2].reshape(-1, 2).sum(axis=1)
     negative = np.flatnonzero(pairs <= 0.0)
     positive = pairs[: negative[0]] if negative.size else pairs
-    inflation = max(1.0, 2.0 * float(positive.sum()) - 1.0)
-    return max(1.0, values.size / inflation)
+    return max(1.0, 2.0 * float(positive.sum()) - 1.0)
 
 
 def _both_ends(worst: float, count: int) -> float:
@@ -80,7 +85,8 @@ def _candidates(tail: float, worst: float) -> range:
     return range(start, start + 8)
 
 
-def _autocorrelation(values: NDArray[np.float64]) -> NDArray[np.float64]:
+def autocorrelation(values: NDArray[np.float64]) -> NDArray[np.float64]:
+    """The (n,) autocorrelation of (n,) values that differ, from lag 0 (which is 1) on."""
     centred = values - values.mean()
     spectrum = np.fft.rfft(centred, 1 << (2 * values.size - 1).bit_length())
     covariance = np.fft.irfft(spectrum * np.conj(spectrum))[: values.size]

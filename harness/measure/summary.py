@@ -30,6 +30,7 @@ from harness.measure.invocation import sample_count, summarise_result
 from harness.measure.output_rules import relative_error
 from harness.measure.quality import judge
 from harness.measure.statistics import detectable_between_rows, estimate_latency
+from harness.measure.sustained import SUSTAINED_FAILED, pass_failure, sustained_of, unsettled_note
 from harness.units import bytes_to_mb, us_to_ms
 
 _REMEDIES = {
@@ -78,12 +79,14 @@ def summarise_case(
         float32_accuracy: its accuracy, if known.
         allowed: how far outputs and accuracy may be off.
     """
-    last = _last_attempts(record for record in records if record.case_id == case.case_id)
+    last = last_attempts(record for record in records if record.case_id == case.case_id)
     status, failures = _outcome(last)
     not_scored = _failures_of(last, Purpose.ACCURACY)
+    own = [record for record in records if record.case_id == case.case_id]
+    not_sustained = [failure] if (failure := pass_failure(own)) else []
     row = _base(run_id, case, status, facts, file) | _passes(last) | _checked(check)
     if status is not Status.DONE:
-        reasons = "; ".join([*failures, *not_scored])
+        reasons = "; ".join([*failures, *not_scored, *not_sustained])
         return ResultRow(**row | {"reasons": reasons, "remedy": _REMEDIES.get(status, "")})
     timings = tuple(
         Timing(result, summary)
@@ -98,7 +101,7 @@ def summarise_case(
         require_coverage=require_coverage,
         check=check,
         reference_exists=file is not None and bool(file.check_path or file.data_path),
-        operators=_operators(last),
+        operators=profiled_operators(last),
         accelerator=timings[-1].result.accelerator,
         float32_latency_ms=float32_latency_ms,
         float32_accuracy=float32_accuracy,
@@ -109,10 +112,11 @@ def summarise_case(
     judgement = judge(evidence)
     judged = {
         "verdict": judgement.verdict,
-        "reasons": "; ".join([*judgement.reasons, *failures, *_made_again(case, records)]),
+        "reasons": "; ".join([*judgement.reasons, *failures, *not_sustained, *_made_again(case, records)]),
         "remedy": judgement.remedy,
     }
-    return ResultRow(**row | _timed(evidence) | _observed([timing.result.evidence for timing in timings]) | judged)
+    observed = _observed([timing.result.evidence for timing in timings])
+    return ResultRow(**row | _timed(evidence) | observed | _sustained(own, observed["notes"]) | judged)
 
 
 def skipped_row(
@@ -133,15 +137,20 @@ def accuracy_pass_failed(row: ResultRow) -> bool:
     return re.search(r"accuracy invocations failed \((?!\d+ UNSUPPORTED)", row.reasons) is not None
 
 
-def _operators(records: Iterable[InvocationRecord]) -> tuple[OperatorTime, ...]:
+def profiled_operators(records: Iterable[InvocationRecord]) -> tuple[OperatorTime, ...]:
     """The operator times of the profile pass, if there was one."""
     return next((result.operators for result in _results(records, Purpose.PROFILE) if result.operators), ())
+
+
+def sustained_pass_failed(row: ResultRow) -> bool:
+    """Whether the sustained pass of a row failed; one that was interrupted is no failure."""
+    return SUSTAINED_FAILED in row.reasons
 
 
 # ---- which records count ---------------------------------------------------------------------------------------------
 
 
-def _last_attempts(records: Iterable[InvocationRecord]) -> list[InvocationRecord]:
+def last_attempts(records: Iterable[InvocationRecord]) -> list[InvocationRecord]:
     """Of each purpose and block the last attempt, in the order of the blocks."""
     last: dict[tuple[Purpose, int], InvocationRecord] = {}
     for record in records:
@@ -182,7 +191,7 @@ def _failures_of(last: list[InvocationRecord], purpose: Purpose) -> list[str]:
 def _made_again(case: Case, records: Iterable[InvocationRecord]) -> list[str]:
     """A sentence on blocks whose first measurement was set aside because the device throttled during it."""
     timed = [record for record in records if record.case_id == case.case_id and record.purpose is Purpose.TIMING]
-    last = {record.block: record.attempt for record in _last_attempts(timed)}
+    last = {record.block: record.attempt for record in last_attempts(timed)}
     blocks = {record.block for record in timed if _succeeded(record.result) and record.attempt < last[record.block]}
     if not blocks:
         return []
@@ -329,6 +338,21 @@ def _observed(seen: list[Evidence]) -> _Columns:
         "battery_pct": next((each.battery_pct for each in reversed(seen) if each.battery_pct is not None), None),
         "telemetry_load": _median(each.telemetry_load for each in seen),
         "notes": _notes(seen),
+    }
+
+
+def _sustained(own: list[InvocationRecord], notes: str) -> _Columns:
+    """The columns of the sustained pass, and `notes` with a remark on one that did not settle."""
+    found = sustained_of(own)
+    if found is None:
+        return {}
+    return {
+        "sustained_first_ms": found.first.ms,
+        "sustained_settled_ms": found.settled_ms,
+        "sustained_ratio": found.ratio if found.settled else None,
+        "sustained_settled_after_s": found.settled_after_s,
+        "sustained_duty": found.duty,
+        "notes": "; ".join(filter(None, [notes, unsettled_note(found)])),
     }
 
 

@@ -14,7 +14,7 @@ from dataclasses import fields
 from enum import Enum
 
 from harness.domain import InvocationRecord, OutputsCheck, Purpose, ResultRow, RunView, Status
-from harness.figures import metrics_of, series_key
+from harness.figures import OF_ACCURACY, accuracy_key, metrics_of, series_key
 from harness.measure import median_ms, sample_count
 from harness.metric_names import metric_unit
 
@@ -69,19 +69,25 @@ def metrics_csv(view: RunView) -> str:
     return csv_table(METRICS_COLUMNS, lines)
 
 
+def _identity(row: ResultRow, key: int) -> list[Cell]:
+    """What all lines of a row begin with. The key in hexadecimal: a spreadsheet would round its 63 bits."""
+    place: list[Cell] = [row.run_id, row.case_id, f"{key:016x}", row.device, row.model, row.variant]
+    return [*place, row.runtime, row.backend, row.threads]
+
+
 def _metric_lines(
     row: ResultRow, key: int, timed: Sequence[InvocationRecord], check: OutputsCheck | None
 ) -> Iterator[list[Cell]]:
-    # The key in hexadecimal: a spreadsheet would round its 63 bits.
-    identity: list[Cell] = [row.run_id, row.case_id, f"{key:016x}", row.device, row.model, row.variant]
-    identity += [row.runtime, row.backend, row.threads]
-    for one in metrics_of(row):
-        yield [*identity, one.name, one.stat, one.value, one.unit, one.direction, one.n, None]
     accuracy = check.accuracy if check is not None else None
+    identity = _identity(row, key)
+    scored = _identity(row, accuracy_key(key, row, accuracy.dataset_id if accuracy is not None else ""))
+    for one in metrics_of(row):
+        of_row = scored if one.name in OF_ACCURACY else identity
+        yield [*of_row, one.name, one.stat, one.value, one.unit, one.direction, one.n, None]
     for name, value in accuracy.metrics.items() if accuracy is not None else ():
         if name not in _OWN_COLUMNS:
             direction = row.accuracy_direction if name == row.accuracy_metric else ""
-            yield [*identity, name, "value", value, metric_unit(name), direction, row.accuracy_samples, None]
+            yield [*scored, name, "value", value, metric_unit(name), direction, row.accuracy_samples, None]
     for record in timed:
         typical_ms = median_ms(record.result)
         if typical_ms is not None:

@@ -33,31 +33,31 @@ def junit_xml(rows: Sequence[ResultRow], *, name: str = "harness", untrusted: Un
             as a test that passed with its reason as output, as skipped, or as a failure.
     """
     labels = Labels.of(rows)
-    root = Xml.Element("testsuites", name=_legal(name))
+    root = Xml.Element("testsuites", name=legal(name))
     places = list(dict.fromkeys(labels.place(row) for row in rows))
     for place in places:
-        suite = Xml.SubElement(root, "testsuite", name=_legal(place))
+        suite = Xml.SubElement(root, "testsuite", name=legal(place))
         for row in rows:
             if labels.place(row) == place:
                 _add_case(suite, row, labels, untrusted)
-        _count(suite)
-    _count(root)
+        add_counts(suite)
+    add_counts(root)
     Xml.indent(root)
     return '<?xml version="1.0" encoding="UTF-8"?>\n' + Xml.tostring(root, encoding="unicode") + "\n"
 
 
 def _add_case(suite: Xml.Element, row: ResultRow, labels: Labels, untrusted: Untrusted) -> None:
-    test_name = _legal(f"{row.variant} {labels.setup(row)}")
-    case = Xml.SubElement(suite, "testcase", classname=_legal(row.model), name=test_name)
+    test_name = legal(f"{row.variant} {labels.setup(row)}")
+    case = Xml.SubElement(suite, "testcase", classname=legal(row.model), name=test_name)
     properties = Xml.SubElement(case, "properties")
     for column in _PROPERTIES:
         value = getattr(row, column)
         if value not in (None, ""):
-            Xml.SubElement(properties, "property", name=column, value=_legal(str(value)))
+            Xml.SubElement(properties, "property", name=column, value=legal(str(value)))
     kind = _kind(row, untrusted)
-    text = _legal("\n".join(part for part in (row.reasons, row.remedy) if part))
+    text = legal("\n".join(part for part in (row.reasons, row.remedy) if part))
     if kind != "passed":
-        message = _legal(clip(f"{WORDS[outcome(row)]}: {row.reasons}" if row.reasons else WORDS[outcome(row)], 300))
+        message = legal(clip(f"{WORDS[outcome(row)]}: {row.reasons}" if row.reasons else WORDS[outcome(row)], 300))
         attributes = {"message": message} if kind == "skipped" else {"message": message, "type": outcome(row)}
         Xml.SubElement(case, kind, attributes).text = text
     elif text:
@@ -74,12 +74,13 @@ def _kind(row: ResultRow, untrusted: Untrusted) -> str:
     return "passed" if is_trusted(row) else untrusted
 
 
-def _count(element: Xml.Element) -> None:
+def add_counts(element: Xml.Element) -> None:
+    """Count the test cases in `element`, and those that failed, broke or were skipped, in its attributes."""
     element.set("tests", str(len(element.findall(".//testcase"))))
     for tag, attribute in (("failure", "failures"), ("error", "errors"), ("skipped", "skipped")):
         element.set(attribute, str(len(element.findall(f".//testcase/{tag}"))))
 
 
-def _legal(text: str) -> str:
+def legal(text: str) -> str:
     """XML 1.0 cannot carry most control characters, not even escaped: they become U+FFFD."""
     return _ILLEGAL.sub("\ufffd", text)

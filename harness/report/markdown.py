@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from harness.domain import ResultRow, RunView
 from harness.metric_names import metric_label
 from harness.report.findings import findings
+from harness.report.sustained import sustained_lines
 from harness.report.takeaways import takeaways
 from harness.report.wording import (
     MEANINGS,
@@ -27,6 +28,7 @@ from harness.units import format_latency
 
 ROWS_SHOWN = 200
 FINDINGS_SHOWN = 50
+SUSTAINED_SHOWN = 30
 _ACTIVE = re.compile(r"([\\`*_\[\]|~$]|^[-+#=])")
 _WORD_JOIN = re.compile(r"(?<=\w)\\_(?=\w)")
 
@@ -44,7 +46,7 @@ def summary_md(view: RunView) -> str:
     labels = Labels.of(view.rows)
     lines = [f"# {escape(view.run.name)}", "", f"**{verdict_line(view.rows)}.**", ""]
     lines += [f"{index}. {escape(sentence)}" for index, sentence in enumerate(takeaways(view), 1)]
-    lines += ["", *_table(view.rows, labels), *_attention(view.rows, labels)]
+    lines += ["", *_table(view.rows, labels), *_sustained(view), *_attention(view.rows, labels)]
     lines += [f"Run `{_code(view.run.run_id)}`, {escape(view.run.state)}, started {escape(view.run.started_at)}."]
     return "\n".join(lines) + "\n"
 
@@ -77,6 +79,18 @@ def _line(row: ResultRow, labels: Labels) -> str:
     cells += [accuracy if row.accuracy is not None else "—", number(row.reference_error, 2)]
     cells += [number(row.model_size_mb), WORDS[outcome(row)]]
     return f"| {' | '.join(escape(clip(cell, 120)) for cell in cells)} |"
+
+
+def _sustained(view: RunView) -> Iterator[str]:
+    told = sustained_lines(view)
+    if not told:
+        return
+    yield "**When it is hot**"
+    yield ""
+    yield from (f"- {escape(clip(sentence, 500))}" for sentence in told[:SUSTAINED_SHOWN])
+    if len(told) > SUSTAINED_SHOWN:
+        yield f"- {len(told) - SUSTAINED_SHOWN:,} more in `report.html`"
+    yield ""
 
 
 def _attention(rows: Sequence[ResultRow], labels: Labels) -> Iterator[str]:

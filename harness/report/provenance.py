@@ -8,6 +8,7 @@ from dataclasses import dataclass, fields
 
 from harness.domain import DeviceFacts, ResultRow, RunView, TensorInfo, VariantFile
 from harness.metric_names import metric_label
+from harness.report.table_data import rows_without_script
 from harness.report.wording import Labels, number, percent
 from harness.units import bytes_to_mb, format_duration, khz_to_ghz
 
@@ -97,7 +98,7 @@ def _tensor(tensor: TensorInfo) -> str:
     return f"{tensor.dtype} {shape}{quantized}"
 
 
-EVIDENCE_SHOWN = 500
+EVIDENCE_SHOWN = 150
 EVIDENCE_HEADS = (
     *("Case", "Clock, GHz", "Of highest", "Seen by", "Temperature, °C", "Foreign load", "Coverage", "Timed"),
     *(
@@ -126,14 +127,18 @@ class EvidenceTable:
 
 
 def evidence_table(rows: Sequence[ResultRow], labels: Labels) -> EvidenceTable:
-    """The evidence of the first rows; a column that says the same of every one of several rows is said once."""
+    """The evidence of the rows; a column that says the same of every one of several rows is said once.
+
+    Of many rows, the fastest quotable ones and those that cannot be quoted are shown.
+    """
     lines = [evidence_cells(row, labels) for row in rows]
     same = {index for index in range(1, len(EVIDENCE_HEADS)) if len({line[index] for line in lines}) == 1}
     same = same if len(lines) > 1 else set()
     common = tuple((EVIDENCE_HEADS[index], lines[0][index]) for index in sorted(same) if lines[0][index] != "—")
     kept = [index for index in range(len(EVIDENCE_HEADS)) if index not in same]
     heads = tuple(EVIDENCE_HEADS[index] for index in kept)
-    shown = tuple(tuple(line[index] for index in kept) for line in lines[:EVIDENCE_SHOWN])
+    some = (lines[index] for index in rows_without_script(rows, EVIDENCE_SHOWN))
+    shown = tuple(tuple(line[index] for index in kept) for line in some)
     return EvidenceTable(heads, shown, common, len(lines) - len(shown))
 
 

@@ -1,15 +1,12 @@
-"""The results table of the page: what its cells say, and the data behind them for sorting and details."""
+"""The results table of the page: its columns, and what its cells say."""
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from enum import Enum
 
 from harness.domain import ResultRow
 from harness.metric_names import metric_label
-from harness.report.csv_files import SUMMARY_COLUMNS
 from harness.report.wording import (
     Labels,
     clip,
@@ -159,37 +156,3 @@ def _alike(row: ResultRow) -> tuple[object, ...]:
 
 def _ratio(reference_ms: float | None, latency_ms: float | None) -> float | None:
     return reference_ms / latency_ms if reference_ms and latency_ms else None
-
-
-def data(rows: Sequence[ResultRow]) -> dict[str, object]:
-    """Every column of summary.csv for the page's script: a constant one as ``{"all": value}``, repeated text as indices
-    into its distinct values, anything else as a list.
-    """
-    packed = {name: _packed([_plain(getattr(row, name)) for row in rows]) for name in SUMMARY_COLUMNS}
-    packed["interval_pct"] = _packed([_rounded(half_width_pct(row)) for row in rows])
-    packed["speedup"] = _packed(list(map(_rounded, speedups_over_float32(rows))))
-    packed["outcome"] = _packed([outcome(row) for row in rows])
-    return {"rows": len(rows), "summary_columns": len(SUMMARY_COLUMNS), "columns": packed}
-
-
-def _packed(values: Sequence[str | int | float | None]) -> object:
-    distinct = dict.fromkeys(values)
-    if len(distinct) == 1:
-        return {"all": values[0]}
-    if all(isinstance(value, str) for value in distinct) and len(distinct) < len(values):
-        index = {value: position for position, value in enumerate(distinct)}
-        return {"of": list(distinct), "at": [index[value] for value in values]}
-    return values
-
-
-def _rounded(value: float | None) -> float | None:
-    """Derived figures only: what stands in summary.csv keeps its full precision."""
-    return None if value is None or not math.isfinite(value) else float(f"{value:.6g}")
-
-
-def _plain(value: object) -> str | int | float | None:
-    if value is None or (isinstance(value, float) and not math.isfinite(value)):
-        return None
-    if isinstance(value, Enum):
-        return str(value.value)
-    return float(value) if isinstance(value, float) else value if isinstance(value, (int, str)) else str(value)

@@ -22,6 +22,15 @@ from harness.errors import MissingDependencyError, StoreError
 
 BUSY_TIMEOUT_S = 30.0
 _READS = "harness_reads"
+# What libpq is told, unless the URL says it: a host that vanished without a word is noticed within about a minute.
+_NETWORK = {
+    "connect_timeout": 10,
+    "keepalives_idle": 30,
+    "keepalives_interval": 10,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 60_000,
+}
+_SCHEMA_LOCK = 0x6861726E  # "harn"
 
 
 def parse_location(url_or_path: str | os.PathLike[str]) -> URL:
@@ -70,7 +79,8 @@ def open_engine(url: URL, *, read_only: bool = False, foreign_keys: bool = True)
     if is_sqlite(url):
         return _sqlite_engine(url, read_only, foreign_keys)
     try:
-        return create_engine(url, pool_pre_ping=True)
+        # Each lane has its thread; none waits for another's connection.
+        return create_engine(url, pool_pre_ping=True, max_overflow=-1, connect_args=_network_settings(url))
     except ModuleNotFoundError as error:
         raise MissingDependencyError(
             f"the driver for {url.get_backend_name()} is not installed: {error.name}",
@@ -90,6 +100,27 @@ def begin_reads(engine: Engine) -> Engine:
     if engine.dialect.name == "sqlite":
         return engine.execution_options(**{_READS: True})
     return engine.execution_options(isolation_level="REPEATABLE READ")
+
+
+def lock_schema(connection: Connection) -> None:
+    """Let one writer at a time make or change tables, until its transaction ends. On SQLite every writer is alone."""
+    if connection.dialect.name == "postgresql":
+        connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({_SCHEMA_LOCK})")
+
+
+def is_reachable(url: URL) -> bool:
+    """Whether the file of an SQLite URL is there; not so while the share it lies on is away."""
+    try:
+        Path(str(url.database)).stat()
+    except OSError:
+        return False
+    return True
+
+
+def _network_settings(url: URL) -> dict[str, int]:
+    if url.drivername not in ("postgresql+psycopg", "postgresql+psycopg2"):
+        return {}
+    return {name: value for name, value in _NETWORK.items() if name not in url.query}
 
 
 def _sqlite_engine(url: URL, read_only: bool, foreign_keys: bool) -> Engine:

@@ -8,21 +8,17 @@ lease ends by release, by expiry, or at once when its holder is a process of thi
 from __future__ import annotations
 
 import os
-import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from types import TracebackType
 
 from sqlalchemy import (
-    URL,
     BigInteger,
     Column,
     Connection,
     Double,
-    Engine,
     Integer,
     MetaData,
     RowMapping,
@@ -41,7 +37,7 @@ from harness.assets import state_folder
 from harness.errors import DeviceBusyError, StoreError
 from harness.holder import Process, is_dead, this_process
 from harness.store import engine as engines
-from harness.store.problems import store_errors
+from harness.store.database import Database, Patience
 from harness.store.tables import NAMING
 from harness.units import s_to_ms
 
@@ -82,10 +78,9 @@ class Lease:
 class LeaseBook:
     """Where leases are written down. Thread-safe. Every method raises StoreError when the database cannot be used."""
 
-    def __init__(self, url: URL, engine: Engine, clock: Callable[[], float], ttl_s: float, process: Process) -> None:
-        self._engine, self._clock, self._process, self.ttl_s = engine, clock, process, ttl_s
-        self.where = engines.describe(url)
-        self._writing = threading.Lock()
+    def __init__(self, database: Database, clock: Callable[[], float], ttl_s: float, process: Process) -> None:
+        self._database, self._clock, self._process, self.ttl_s = database, clock, process, ttl_s
+        self.where = database.where
 
     @classmethod
     def open(
@@ -96,33 +91,32 @@ class LeaseBook:
         clock: Callable[[], float] = time.time,
         ttl_s: float = TTL_S,
         process: Process | None = None,
+        patience: Patience | None = None,
     ) -> LeaseBook:
         """Open the leases of this user, or those that HARNESS_LEASES (a path or a database URL) names.
 
         Args:
             clock: seconds since the epoch; hosts that share a database need clocks that agree to a few seconds.
             process: whom leases are held by; None for the running process.
+            patience: how long a database that went away is waited for when a device is taken.
 
         Raises:
             StoreError: the database cannot be opened.
         """
         url = engines.parse_location(url_or_path or default_location(environ))
-        where = engines.describe(url)
         if engines.is_sqlite(url):
-            _make_directory(Path(where))
-        engine = engines.open_engine(url)
+            _make_directory(Path(engines.describe(url)))
+        database = Database(url, patience=patience)
         try:
-            with store_errors(where), engine.begin() as connection:
-                if not inspect(connection).has_table(device_lease.name):
-                    metadata.create_all(connection)
+            database.write(_create)
         except BaseException:
-            engine.dispose()
+            database.close()
             raise
-        return cls(url, engine, clock, ttl_s, process or this_process())
+        return cls(database, clock, ttl_s, process or this_process())
 
     def close(self) -> None:
         """Close all connections. Leases that are held stay held."""
-        self._engine.dispose()
+        self._database.close()
 
     def __enter__(self) -> LeaseBook:
         return self
@@ -131,11 +125,6 @@ class LeaseBook:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
-
-    @contextmanager
-    def _write(self) -> Iterator[Connection]:
-        with store_errors(self.where), self._writing, self._engine.begin() as connection:
-            yield connection
 
     def acquire(self, device_id: str, holder: str = "") -> Lease:
         """Take a device.
@@ -146,49 +135,56 @@ class LeaseBook:
         Raises:
             DeviceBusyError: a living process, or one on another host whose lease has not expired, holds it.
         """
-        with self._write() as connection:
-            before = self._entry(connection, device_id)
-            dead_token = before["token"] if is_dead(_process_of(before)) else -1
-            now_s = self._clock()
-            # At least the time: two lease files, of two users say, may serve one store, which refuses falling tokens.
-            token = case((device_lease.c.token < _now_token(now_s), _now_token(now_s)), else_=device_lease.c.token + 1)
-            query = (
-                update(device_lease)
-                .where(device_lease.c.device_id == device_id)
-                .where(or_(device_lease.c.expires_s <= now_s, device_lease.c.token == dead_token))
-                .values(
-                    token=token,
-                    holder=holder,
-                    host=self._process.host,
-                    boot_id=self._process.boot_id,
-                    pid_namespace=self._process.pid_namespace,
-                    pid=self._process.pid,
-                    start_ticks=self._process.start_ticks,
-                    acquired_s=now_s,
-                    expires_s=now_s + self.ttl_s,
-                )
-                .returning(device_lease)
+        times_s: list[float] = []  # a commit whose answer was lost is known by its time
+        return self._database.write(self._acquire, device_id, holder, times_s)
+
+    def _acquire(self, connection: Connection, device_id: str, holder: str, times_s: list[float]) -> Lease:
+        before = self._entry(connection, device_id)
+        if before["acquired_s"] in times_s and _process_of(before) == self._process:
+            return _lease(before)
+        dead_token = before["token"] if is_dead(_process_of(before)) else -1
+        now_s = self._clock()
+        times_s.append(now_s)
+        # At least the time: two lease files, of two users say, may serve one store, which refuses falling tokens.
+        token = case((device_lease.c.token < _now_token(now_s), _now_token(now_s)), else_=device_lease.c.token + 1)
+        query = (
+            update(device_lease)
+            .where(device_lease.c.device_id == device_id)
+            .where(or_(device_lease.c.expires_s <= now_s, device_lease.c.token == dead_token))
+            .values(
+                token=token,
+                holder=holder,
+                host=self._process.host,
+                boot_id=self._process.boot_id,
+                pid_namespace=self._process.pid_namespace,
+                pid=self._process.pid,
+                start_ticks=self._process.start_ticks,
+                acquired_s=now_s,
+                expires_s=now_s + self.ttl_s,
             )
-            taken = connection.execute(query).mappings().first()
-            if taken is None:
-                raise _busy(before, now_s)
-            return _lease(taken)
+            .returning(device_lease)
+        )
+        taken = connection.execute(query).mappings().first()
+        if taken is None:
+            raise _busy(self._entry(connection, device_id), now_s)  # anew: another may have been quicker
+        return _lease(taken)
 
     def renew(self, lease: Lease) -> Lease:
         """Prolong a lease by the time to live; also one that has expired, as long as nobody else has taken the device.
 
+        A database that is away is not waited for: what cannot be renewed in time is lost.
+
         Raises:
             DeviceBusyError: it was released, or another sweep has taken the device over.
         """
-        with self._write() as connection:
-            query = (
-                update(device_lease)
-                .where(device_lease.c.device_id == lease.device_id, device_lease.c.token == lease.token)
-                .where(device_lease.c.expires_s > _FREE_S)
-                .values(expires_s=self._clock() + self.ttl_s)
-                .returning(device_lease.c.expires_s)
-            )
-            expires_s = connection.execute(query).scalar()
+        query = (
+            update(device_lease)
+            .where(device_lease.c.device_id == lease.device_id, device_lease.c.token == lease.token)
+            .where(device_lease.c.expires_s > _FREE_S)
+            .values(expires_s=self._clock() + self.ttl_s)
+            .returning(device_lease.c.expires_s)
+        )
+        expires_s = self._database.try_write(lambda connection: connection.execute(query).scalar())
         if expires_s is None:
             raise DeviceBusyError(
                 "the lease is lost: it was released, or another sweep has taken the device over",
@@ -199,19 +195,19 @@ class LeaseBook:
 
     def release(self, lease: Lease) -> None:
         """Give a device back; does nothing when the lease is lost already."""
-        with self._write() as connection:
-            connection.execute(
-                update(device_lease)
-                .where(device_lease.c.device_id == lease.device_id, device_lease.c.token == lease.token)
-                .values(expires_s=_FREE_S)
-            )
+        query = (
+            update(device_lease)
+            .where(device_lease.c.device_id == lease.device_id, device_lease.c.token == lease.token)
+            .values(expires_s=_FREE_S)
+        )
+        self._database.try_write(lambda connection: connection.execute(query))
 
     def held(self) -> tuple[Lease, ...]:
         """The leases that nobody else can take now, by device id."""
-        with store_errors(self.where), engines.begin_reads(self._engine).begin() as connection:
-            query = select(device_lease).where(device_lease.c.expires_s > self._clock())
-            found = connection.execute(query.order_by(device_lease.c.device_id)).mappings()
-            return tuple(_lease(row) for row in found if not is_dead(_process_of(row)))
+        query = select(device_lease).where(device_lease.c.expires_s > self._clock())
+        ordered = query.order_by(device_lease.c.device_id)
+        found = self._database.read(lambda connection: connection.execute(ordered).mappings().all())
+        return tuple(_lease(row) for row in found if not is_dead(_process_of(row)))
 
     def has_expired(self, lease: Lease) -> bool:
         """Whether others may have taken the device since."""
@@ -228,6 +224,12 @@ class LeaseBook:
             insert(device_lease).values(device_id=device_id, token=0, acquired_s=_FREE_S, expires_s=_FREE_S, **nobody)
         )
         return connection.execute(query).mappings().one()
+
+
+def _create(connection: Connection) -> None:
+    engines.lock_schema(connection)
+    if not inspect(connection).has_table(device_lease.name):
+        metadata.create_all(connection)
 
 
 def _now_token(now_s: float) -> int:

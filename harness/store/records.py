@@ -1,34 +1,27 @@
-"""Runs, cases and invocations as table rows, and back. Functions take an open connection; `Store` owns transactions."""
+"""Runs, their cases and what belongs to them as table rows, and back.
+
+Functions take an open connection; `Store` owns transactions.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timezone
 from typing import Any
 
-import numpy as np
-from sqlalchemy import Connection, RowMapping, Select, Table, and_, insert, select, update
-from sqlalchemy.exc import IntegrityError
+from sqlalchemy import Connection, RowMapping, Table, and_, insert, inspect, select, update
 
 from harness.domain import (
     Case,
     DeviceFacts,
-    InvocationRecord,
-    InvocationResult,
     OutputsCheck,
-    Purpose,
     RunRecord,
-    Status,
     VariantFile,
 )
 from harness.errors import StoreError
-from harness.store import samples
-from harness.store.codec import decode, from_json, to_json
-from harness.store.tables import bench_case, device_facts, device_token, invocation, outputs_check, run, series
+from harness.store.codec import CodecError, from_json, parse, to_json
+from harness.store.tables import bench_case, device_facts, outputs_check, run
 from harness.store.tables import variant_file as file_table
-
-REPEATED = (Status.INTERRUPTED, Status.OFFLINE)
-"""How an invocation ends that says nothing about its case, so that it is made again."""
 
 NAMING_A_RUN = "Name a run by its id, a unique beginning of it, its name (the newest of that name), or latest."
 _RUN_COLUMNS = [run.c[name] for name in RunRecord.__dataclass_fields__]
@@ -43,18 +36,30 @@ def add_run(connection: Connection, record: RunRecord, cases: Sequence[tuple[Cas
         raise StoreError(f"the run {record.run_id!r} exists already", remedy="Continue it with --resume.")
     values = {column.name: getattr(record, column.name) for column in _RUN_COLUMNS}
     number = connection.execute(insert(run).values(values).returning(run.c.number)).scalar_one()
-    rows = [
-        {
-            "run_number": number,
-            "case_id": case.case_id,
-            "position": position,
-            "device_id": device_id,
-            "case_json": to_json(case),
-        }
-        for position, (case, device_id) in enumerate(cases)
-    ]
+    rows = [{"run_number": number, **values} for values in _case_values(cases)]
     if rows:
         connection.execute(insert(bench_case), rows)
+
+
+def _case_values(cases: Sequence[tuple[Case, str]]) -> list[dict[str, Any]]:
+    return [
+        {"case_id": case.case_id, "position": position, "device_id": device_id, "case_json": to_json(case)}
+        for position, (case, device_id) in enumerate(cases)
+    ]
+
+
+def has_run(connection: Connection, record: RunRecord, cases: Sequence[tuple[Case, str]]) -> bool:
+    """Whether this very run is stored, with these very cases."""
+    found = connection.execute(select(*_RUN_COLUMNS).where(run.c.run_id == record.run_id)).mappings().first()
+    if found is None or RunRecord(**found) != record:
+        return False
+    columns = [bench_case.c[name] for name in ("case_id", "position", "device_id", "case_json")]
+    stored = connection.execute(select(*columns).join(run).where(run.c.run_id == record.run_id)).mappings()
+    return sorted(map(dict, stored), key=_position) == _case_values(cases)
+
+
+def _position(values: Mapping[str, Any]) -> int:
+    return int(values["position"])
 
 
 def all_runs(connection: Connection) -> list[RunRecord]:
@@ -81,6 +86,20 @@ def change_run(connection: Connection, run_id: str, values: Mapping[str, Any]) -
     connection.execute(update(run).where(run.c.number == number).values(**values))
 
 
+def settings_of(connection: Connection, run_id: str) -> dict[str, Any]:
+    """The settings that a run was made with, parsed.
+
+    Raises:
+        StoreError: there is no such run.
+        CodecError: they are not a JSON object.
+    """
+    query = select(run.c.settings_json).where(run.c.number == run_number(connection, run_id))
+    settings = parse(connection.execute(query).scalar_one() or "{}")
+    if not isinstance(settings, dict):
+        raise CodecError(f"the settings of {run_id} are not an object")
+    return settings
+
+
 # ---- what belongs to a run -------------------------------------------------------------------------------------------
 
 
@@ -89,6 +108,32 @@ def put(connection: Connection, table: Table, key: Mapping[str, Any], values: Ma
     matches = and_(*(table.c[name] == value for name, value in key.items()))
     if connection.execute(update(table).where(matches).values(**values)).rowcount == 0:
         connection.execute(insert(table).values(**key, **values))
+
+
+def has_table(connection: Connection, table: Table) -> bool:
+    """Whether a table is there; a store of an older version that is only read may lack it."""
+    return inspect(connection).has_table(table.name)
+
+
+def is_written(connection: Connection, table: Table, write_id: str) -> bool:
+    """Whether the call that `write_id` belongs to has written to a table that only grows."""
+    return connection.execute(select(table.c.number).where(table.c.write_id == write_id)).first() is not None
+
+
+def utc_text(time: str) -> str:
+    """A point in time as the store writes it, so that texts sort as times do. Without a zone it is UTC.
+
+    Raises:
+        StoreError: not ISO 8601.
+    """
+    try:
+        parsed = datetime.fromisoformat(time.strip().replace("Z", "+00:00"))
+    except ValueError as error:
+        raise StoreError(
+            f"{time!r} is not a point in time", remedy="Write it as 2026-05-31 or 2026-05-31T02:00:00+00:00."
+        ) from error
+    aware = parsed if parsed.tzinfo else parsed.replace(tzinfo=timezone.utc)
+    return aware.astimezone(timezone.utc).isoformat(timespec="milliseconds")
 
 
 def put_file(connection: Connection, run_id: str, file: VariantFile) -> None:
@@ -171,121 +216,3 @@ def checks_of(connection: Connection, run_id: str) -> dict[str, OutputsCheck]:
         .order_by(bench_case.c.position)
     )
     return {case_id: from_json(OutputsCheck, text) for case_id, text in connection.execute(query)}
-
-
-# ---- invocations -----------------------------------------------------------------------------------------------------
-
-
-def add_invocation(connection: Connection, run_id: str, record: InvocationRecord, token: int) -> None:
-    """One finished invocation with its samples.
-
-    Raises:
-        StoreError: unknown case, stored before, or `token` is older than one that has written for this device.
-    """
-    case = case_row(connection, run_id, record.case_id)
-    fence(connection, case["device_id"], token)
-    bare = replace(record.result, samples_ns=None, warmup_ns=None)
-    values = {
-        "case_number": case["number"],
-        "purpose": record.purpose.value,
-        "block": record.block,
-        "attempt": record.attempt,
-        "position": record.order,
-        "status": record.result.status.value,
-        "started_at": record.started_at,
-        "token": token,
-        "result_json": to_json(bare),
-    }
-    try:
-        number = connection.execute(insert(invocation).values(values).returning(invocation.c.number)).scalar_one()
-    except IntegrityError as error:
-        raise StoreError(
-            f"{record.purpose} block {record.block} attempt {record.attempt} of {record.case_id} is stored already",
-            remedy="Nothing is lost; a repeated invocation needs the next attempt number.",
-        ) from error
-    rows = _series_rows(number, record.result)
-    if rows:
-        connection.execute(insert(series), rows)
-
-
-def fence(connection: Connection, device_id: str, token: int) -> None:
-    """Remember the highest token that wrote for a device, and refuse a lower one: its holder has lost the lease."""
-    matches = device_token.c.device_id == device_id
-    newer = update(device_token).where(matches, device_token.c.token <= token).values(token=token)
-    if not device_id or connection.execute(newer).rowcount:
-        return
-    highest = connection.execute(select(device_token.c.token).where(matches)).scalar()
-    if highest is None:
-        connection.execute(insert(device_token).values(device_id=device_id, token=token))
-        return
-    raise StoreError(
-        f"stale lease: token {token} of {device_id} is older than {highest}, another sweep has taken the device over",
-        remedy="This result was not stored. Continue with --resume when the other sweep has ended.",
-    )
-
-
-def _series_rows(number: int, result: InvocationResult) -> list[dict[str, Any]]:
-    arrays = {"samples": result.samples_ns, "warmup": result.warmup_ns}
-    return [
-        {
-            "invocation_number": number,
-            "name": name,
-            "unit": "ns",
-            "n": len(values),
-            "encoding": samples.ENCODING,
-            "data": samples.pack(np.asarray(values)),
-        }
-        for name, values in arrays.items()
-        if values is not None
-    ]
-
-
-def invocations_of(connection: Connection, run_id: str, case_id: str | None) -> tuple[InvocationRecord, ...]:
-    """The invocations of a run, or of one case, in the order in which they were stored."""
-    chosen = _invocations_in(connection, run_id, case_id)
-    arrays = _arrays(connection, chosen)
-    query = chosen.add_columns(bench_case.c.case_id, *(column for column in invocation.c if column.name != "number"))
-    found = connection.execute(query.order_by(invocation.c.number)).mappings()
-    return tuple(_record(row, arrays.get(row["number"], {})) for row in found)
-
-
-def _invocations_in(connection: Connection, run_id: str, case_id: str | None) -> Select[Any]:
-    query = select(invocation.c.number).join(bench_case)
-    if case_id is not None:
-        return query.where(bench_case.c.number == case_row(connection, run_id, case_id)["number"])
-    return query.where(bench_case.c.run_number == run_number(connection, run_id))
-
-
-def _arrays(connection: Connection, chosen: Select[Any]) -> dict[int, dict[str, Any]]:
-    """The unpacked series of the chosen invocations: number -> name -> int64 array."""
-    query = select(series).where(series.c.invocation_number.in_(chosen))
-    arrays: dict[int, dict[str, Any]] = {}
-    for row in connection.execute(query).mappings():
-        unpacked = samples.unpack(row["data"], row["n"], row["encoding"])
-        arrays.setdefault(row["invocation_number"], {})[row["name"]] = unpacked
-    return arrays
-
-
-def _record(row: RowMapping, arrays: Mapping[str, Any]) -> InvocationRecord:
-    bare = from_json(InvocationResult, row["result_json"])
-    return InvocationRecord(
-        case_id=row["case_id"],
-        purpose=decode(Purpose, row["purpose"]),
-        block=row["block"],
-        order=row["position"],
-        attempt=row["attempt"],
-        started_at=row["started_at"],
-        result=replace(bare, samples_ns=arrays.get("samples"), warmup_ns=arrays.get("warmup")),
-    )
-
-
-def done_keys_of(connection: Connection, run_id: str) -> Iterable[tuple[str, Purpose, int]]:
-    """Case, purpose and block of every invocation that need not be made again."""
-    query = (
-        select(bench_case.c.case_id, invocation.c.purpose, invocation.c.block)
-        .join(invocation)
-        .where(bench_case.c.run_number == run_number(connection, run_id))
-        .where(invocation.c.status.not_in([status.value for status in REPEATED]))
-        .distinct()
-    )
-    return [(case_id, decode(Purpose, purpose), block) for case_id, purpose, block in connection.execute(query)]

@@ -48,9 +48,9 @@ class Revisions:
     `readable` are the older versions that can be read as they are, since what came after them are new tables only.
     """
 
-    known: tuple[str, ...] = ("0001", "0002")
+    known: tuple[str, ...] = ("0001", "0002", "0003")
     scripts: Path = MIGRATIONS
-    readable: frozenset[str] = frozenset({"0001"})
+    readable: frozenset[str] = frozenset({"0001", "0002"})
 
     @property
     def head(self) -> str:
@@ -83,6 +83,7 @@ def _age_of_version(version: str, revisions: Revisions) -> Age:
 
 def create(connection: Connection) -> None:
     """All tables, stamped with the current version; does nothing when another process was quicker."""
+    engines.lock_schema(connection)
     age, _ = age_of(connection)
     if age is Age.EMPTY:
         tables.metadata.create_all(connection)
@@ -103,7 +104,7 @@ def refuse_foreign(age: Age, where: str) -> None:
 def check_readable(age: Age, version: str, where: str) -> None:
     """Raise StoreError unless the tables can be read as they are.
 
-    A newer database can, new columns are ignored; so can an older one that only lacks tables of the accuracy pass.
+    A newer database can, new columns are ignored; so can an older one that only lacks tables: they are read as empty.
     """
     refuse_foreign(age, where)
     if age is Age.EMPTY:
@@ -140,6 +141,7 @@ def upgrade(url: URL, revisions: Revisions = REVISIONS) -> Path | None:
     engine = engines.open_engine(url, foreign_keys=False)
     try:
         with engine.begin() as connection:
+            engines.lock_schema(connection)
             age, version = age_of(connection, revisions)
             if age is not Age.OLDER:  # another process did it while this one waited for the lock
                 return None

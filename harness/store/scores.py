@@ -12,7 +12,8 @@ from sqlalchemy import Connection, delete, insert, select
 
 from harness.domain import ScoredChunk
 from harness.store.codec import CodecError
-from harness.store.records import case_row, fence
+from harness.store.invocations import fence
+from harness.store.records import case_row, has_table
 from harness.store.tables import scored_chunk
 
 
@@ -42,6 +43,8 @@ def put_chunk(connection: Connection, run_id: str, case_id: str, chunk: ScoredCh
 def chunks_of(connection: Connection, run_id: str, case_id: str) -> tuple[ScoredChunk, ...]:
     """The scored chunks of a case, in the order of the data set."""
     number = case_row(connection, run_id, case_id)["number"]
+    if not has_table(connection, scored_chunk):
+        return ()
     query = select(scored_chunk).where(scored_chunk.c.case_number == number).order_by(scored_chunk.c.chunk)
     return tuple(
         unpack(row["chunk"], row["dataset_id"], row["samples"], row["data"])

@@ -3,21 +3,25 @@
 from __future__ import annotations
 
 import os
-import threading
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass
+import uuid
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from types import TracebackType
+from typing import Any, TypeVar
 
-from sqlalchemy import URL, Connection, Engine, select
+from sqlalchemy import URL, Connection, Table, select
 
 from harness.domain import (
+    Baseline,
     Case,
+    DatedOutcome,
     DeviceFacts,
+    DeviceProfile,
     InvocationRecord,
     MeasureSettings,
+    NoiseRecord,
     OutputsCheck,
+    PairOutcome,
     Purpose,
     ResultRow,
     RunRecord,
@@ -26,39 +30,41 @@ from harness.domain import (
     VariantFile,
 )
 from harness.errors import StoreError, UnknownRunError
+from harness.store import baselines, calibration, comparisons, invocations, records, results, schema, scores, tables
 from harness.store import engine as engines
-from harness.store import records, results, schema, scores, tables
 from harness.store.codec import decode, parse
-from harness.store.problems import store_errors
-from harness.store.results import MetricPairs
+from harness.store.database import Database, Patience
+from harness.store.results import MetricPairs, RowKey
 
-
-@dataclass(frozen=True)
-class _Place:
-    """A database, opened."""
-
-    url: URL
-    engine: Engine
-    read_only: bool
+T = TypeVar("T")
 
 
 class Store:
     """The results of runs. Thread-safe; other processes may read, and write, at the same time.
 
     Every method raises StoreError with the place and the remedy: disk full, locked, not a database, corrupt,
-    read-only, no such run.
+    read-only, no such run. A database server that goes away is waited for, two minutes unless told otherwise; nothing
+    is lost by it, and nothing stored twice.
     """
 
-    def __init__(self, place: _Place) -> None:
-        self._engine, self._read_only = place.engine, place.read_only
-        self._reads = engines.begin_reads(place.engine)
-        self.where = engines.describe(place.url)
-        # Lanes queue here in order; SQLite's own waiting is a poll that can starve a thread for seconds.
-        self._writing = threading.Lock()
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self.where = database.where
 
     @classmethod
-    def open(cls, url_or_path: str | os.PathLike[str], *, read_only: bool = False) -> Store:
+    def open(
+        cls,
+        url_or_path: str | os.PathLike[str],
+        *,
+        read_only: bool = False,
+        patience: Patience | None = None,
+        say: Callable[[str], None] | None = None,
+    ) -> Store:
         """Open a store, by SQLite path or database URL; for writing it is created, or upgraded after a backup.
+
+        Args:
+            patience: how long a database that went away is waited for.
+            say: see `on_wait`.
 
         Raises:
             StoreError: missing (to read), another program's, newer than this code (to write), unreadable or unwritable.
@@ -66,22 +72,24 @@ class Store:
         """
         url = engines.parse_location(url_or_path)
         _check_path(url, read_only)
-        engine = engines.open_engine(url, read_only=read_only)
+        database = Database(url, read_only=read_only, patience=patience, say=say)
         try:
-            with store_errors(engines.describe(url)):
-                if read_only:
-                    with engines.begin_reads(engine).connect() as connection:
-                        schema.check_readable(*schema.age_of(connection), engines.describe(url))
-                else:
-                    schema.make_ready(url, engine)
+            if read_only:
+                database.read(lambda connection: schema.check_readable(*schema.age_of(connection), database.where))
+            else:
+                database.persist(lambda _: schema.make_ready(url, database.engine))
         except BaseException:
-            engine.dispose()
+            database.close()
             raise
-        return cls(_Place(url, engine, read_only))
+        return cls(database)
+
+    def on_wait(self, say: Callable[[str], None] | None) -> None:
+        """Have `say` told, from any thread, in a sentence when the database goes away and when it is back."""
+        self._database.say = say
 
     def close(self) -> None:
         """Close all connections; the store cannot be used afterwards."""
-        self._engine.dispose()
+        self._database.close()
 
     def __enter__(self) -> Store:
         return self
@@ -91,50 +99,34 @@ class Store:
     ) -> None:
         self.close()
 
-    @contextmanager
-    def _write(self) -> Iterator[Connection]:
-        """One durable transaction."""
-        if self._read_only:
-            raise StoreError("the store was opened to read only", where=self.where, remedy="Open it for writing.")
-        with self._place_in_errors(), self._writing, self._engine.begin() as connection:
-            yield connection
-
-    @contextmanager
-    def _read(self) -> Iterator[Connection]:
-        """One state of the database, whatever is written meanwhile."""
-        with self._place_in_errors(), self._reads.begin() as connection:
-            yield connection
-
-    @contextmanager
-    def _place_in_errors(self) -> Iterator[None]:
-        try:
-            with store_errors(self.where):
-                yield
-        except StoreError as error:
-            error.where = error.where or self.where
-            raise
+    def _add(self, table: Table, add: Callable[[Connection, str, T], None], value: T) -> None:
+        """Write to a table that only grows, once."""
+        write_id = uuid.uuid4().hex
+        self._database.write_once(
+            lambda connection: add(connection, write_id, value),
+            lambda connection: records.is_written(connection, table, write_id),
+        )
 
     # ---- runs --------------------------------------------------------------------------------------------------------
 
     def create_run(self, run: RunRecord, cases: Sequence[tuple[Case, str]]) -> None:
         """Begin a run: its cases in plan order, each with the id of its device, empty when that is not known yet."""
-        with self._write() as connection:
-            records.add_run(connection, run, cases)
+        self._database.write_once(
+            lambda connection: records.add_run(connection, run, cases),
+            lambda connection: records.has_run(connection, run, cases),
+        )
 
     def finish_run(self, run_id: str, state: str, finished_at: str | None) -> None:
         """Set the state of a run: ``finished`` or ``interrupted``, or ``running`` and None when it is continued."""
-        with self._write() as connection:
-            records.change_run(connection, run_id, {"state": state, "finished_at": finished_at})
+        self._database.write(records.change_run, run_id, {"state": state, "finished_at": finished_at})
 
     def save_estimate(self, run_id: str, estimated_s: float) -> None:
         """Keep how long the run was expected to take."""
-        with self._write() as connection:
-            records.change_run(connection, run_id, {"estimated_s": estimated_s})
+        self._database.write(records.change_run, run_id, {"estimated_s": estimated_s})
 
     def list_runs(self) -> tuple[RunRecord, ...]:
         """All runs, newest first."""
-        with self._read() as connection:
-            return tuple(records.all_runs(connection))
+        return tuple(self._database.read(records.all_runs))
 
     def find_run(self, ref: str) -> RunRecord:
         """The run that a person means: an id, ``latest``, a name (its newest run), or the unique beginning of an id.
@@ -159,30 +151,29 @@ class Store:
 
     def cases(self, run_id: str) -> tuple[Case, ...]:
         """The cases of a run in plan order."""
-        with self._read() as connection:
-            return records.cases_of(connection, run_id)
+        return self._database.read(records.cases_of, run_id)
 
     def devices(self, run_id: str) -> dict[str, str]:
         """The device of each case of a run, by case id; cases without one are absent."""
-        with self._read() as connection:
-            return records.devices_of(connection, run_id)
+        return self._database.read(records.devices_of, run_id)
 
     def assign_device(self, run_id: str, case_id: str, device_id: str) -> None:
         """Say on which device a case runs, when that was not known at the start."""
-        with self._write() as connection:
-            records.put_device(connection, run_id, case_id, device_id)
+        self._database.write(records.put_device, run_id, case_id, device_id)
 
     # ---- what is known of files and devices --------------------------------------------------------------------------
 
     def save_variant_file(self, run_id: str, file: VariantFile) -> None:
         """Keep what preparation made; a later file of the same model and variant replaces it."""
-        with self._write() as connection:
-            records.put_file(connection, run_id, file)
+        self._database.write(records.put_file, run_id, file)
 
     def save_facts(self, run_id: str, facts: DeviceFacts) -> None:
         """Keep what a device said. Save them before rows: they are part of the series key."""
-        with self._write() as connection:
-            records.put_facts(connection, run_id, facts)
+        self._database.write(records.put_facts, run_id, facts)
+
+    def facts(self, run_id: str) -> tuple[DeviceFacts, ...]:
+        """What the devices of a run said, by device id."""
+        return self._database.read(records.facts_of, run_id)
 
     # ---- invocations -------------------------------------------------------------------------------------------------
 
@@ -195,40 +186,36 @@ class Store:
         Raises:
             StoreError: also when it is stored already, or `token` is older than one that has written for this device.
         """
-        with self._write() as connection:
-            records.add_invocation(connection, run_id, record, token)
+        self._database.write_once(
+            lambda connection: invocations.add_invocation(connection, run_id, record, token),
+            lambda connection: invocations.has_invocation(connection, run_id, record, token),
+        )
 
     def done_keys(self, run_id: str) -> frozenset[tuple[str, Purpose, int]]:
         """(case id, purpose, block) of what need not be repeated: stored, and not INTERRUPTED or OFFLINE."""
-        with self._read() as connection:
-            return frozenset(records.done_keys_of(connection, run_id))
+        return frozenset(self._database.read(invocations.done_keys_of, run_id))
 
     def invocations(self, run_id: str, case_id: str | None = None) -> tuple[InvocationRecord, ...]:
         """All invocations of a run or of one case, whole, in the order in which they were stored."""
-        with self._read() as connection:
-            return records.invocations_of(connection, run_id, case_id)
+        return self._database.read(invocations.invocations_of, run_id, case_id)
 
     # ---- results -----------------------------------------------------------------------------------------------------
 
     def save_check(self, run_id: str, case_id: str, check: OutputsCheck) -> None:
         """Keep what the outputs pass of a case showed; a later one replaces it."""
-        with self._write() as connection:
-            records.put_check(connection, run_id, case_id, check)
+        self._database.write(records.put_check, run_id, case_id, check)
 
     def checks(self, run_id: str) -> dict[str, OutputsCheck]:
         """The outputs checks by case id, in plan order."""
-        with self._read() as connection:
-            return records.checks_of(connection, run_id)
+        return self._database.read(records.checks_of, run_id)
 
     def save_scores(self, run_id: str, case_id: str, chunk: ScoredChunk, *, token: int) -> None:
         """Make the scores of one chunk of the accuracy pass durable; the same chunk again replaces them."""
-        with self._write() as connection:
-            scores.put_chunk(connection, run_id, case_id, chunk, token)
+        self._database.write(scores.put_chunk, run_id, case_id, chunk, token)
 
     def scores(self, run_id: str, case_id: str) -> tuple[ScoredChunk, ...]:
         """The scored chunks of a case, in the order of the data set."""
-        with self._read() as connection:
-            return scores.chunks_of(connection, run_id, case_id)
+        return self._database.read(scores.chunks_of, run_id, case_id)
 
     def save_row(self, row: ResultRow) -> None:
         """Keep the row of a case, with its single figures for comparison; a later one replaces it."""
@@ -236,37 +223,116 @@ class Store:
 
     def save_rows(self, rows: Sequence[ResultRow]) -> None:
         """Keep many rows in one transaction."""
-        with self._write() as connection:
-            results.put_rows(connection, rows)
+        self._database.write(results.put_rows, rows)
 
     def rows(self, run_id: str) -> tuple[ResultRow, ...]:
         """The rows of a run in plan order; cases without one are left out."""
-        with self._read() as connection:
-            return results.rows_of(connection, run_id)
+        return self._database.read(results.rows_of, run_id)
 
     def metric_pairs(self, run_a: str, run_b: str, metric: str, stat: str) -> MetricPairs:
         """One figure, such as ``latency`` ``p50``, of everything that both runs measured alike."""
-        with self._read() as connection:
-            return results.pairs_of(connection, run_a, run_b, metric, stat)
+        return self._database.read(results.pairs_of, run_a, run_b, metric, stat)
+
+    def row_keys(self, run_id: str) -> tuple[RowKey, ...]:
+        """The rows of a run in plan order, without their figures."""
+        return self._database.read(results.keys_of, run_id)
+
+    def row_fields(
+        self, run_id: str, names: Sequence[str], case_ids: Sequence[str] | None = None
+    ) -> dict[str, dict[str, Any]]:
+        """Some columns of summary.csv by case id, as plain values; of all rows, or those of `case_ids`."""
+        return self._database.read(results.fields_of, run_id, names, case_ids)
+
+    def accuracy_data(self, run_id: str, case_ids: Sequence[str]) -> dict[str, str]:
+        """The content id of the data set that each of these cases was scored on; unknown ones are absent."""
+        return self._database.read(results.accuracy_data_of, run_id, case_ids)
 
     def view(self, run_id: str) -> RunView:
         """Everything the reports need, as one state of the store; also while the run goes on."""
-        with self._read() as connection:
-            number = records.run_number(connection, run_id)
-            run = next(run for run in records.all_runs(connection) if run.run_id == run_id)
-            return RunView(
-                run=run,
-                cases=records.cases_of(connection, run_id),
-                rows=results.rows_of(connection, run_id),
-                files=records.files_of(connection, run_id),
-                facts=records.facts_of(connection, run_id),
-                invocations=records.invocations_of(connection, run_id, None),
-                measure=_measure_settings(run.settings_json),
-                estimated_s=connection.execute(
-                    select(tables.run.c.estimated_s).where(tables.run.c.number == number)
-                ).scalar(),
-                checks=records.checks_of(connection, run_id),
-            )
+        return self._database.read(_view, run_id)
+
+    # ---- comparisons -------------------------------------------------------------------------------------------------
+
+    def run_settings(self, run_id: str) -> dict[str, Any]:
+        """The settings that a run was made with, as parsed JSON."""
+        return self._database.read(records.settings_of, run_id)
+
+    def save_outcomes(self, run_id: str, outcomes: Sequence[PairOutcome]) -> None:
+        """Keep what the pairs of a run showed, in place of what was kept before.
+
+        The run's settings say in ``comparison.purpose`` what `outcome_history` finds them by.
+        """
+        self._database.write(comparisons.put_outcomes, run_id, outcomes)
+
+    def outcomes(self, run_id: str) -> tuple[PairOutcome, ...]:
+        """The outcomes of a run in the order in which they were given; none where none were saved."""
+        return self._database.read(comparisons.outcomes_of, run_id)
+
+    def outcome_history(
+        self,
+        *,
+        series: str | None = None,
+        device_id: str | None = None,
+        since: str | None = None,
+        purpose: str | None = None,
+    ) -> tuple[DatedOutcome, ...]:
+        """The outcomes of all runs that fit everything that is given, oldest run first.
+
+        Args:
+            series: the name of a series, or its id.
+            since: ISO 8601, UTC where no zone is named; runs that began then or later.
+            purpose: what the runs compared for, such as ``nightly``.
+        """
+        return self._database.read(comparisons.history_of, series, device_id, since, purpose)
+
+    def add_noise(self, noise: Sequence[NoiseRecord]) -> None:
+        """Keep A/A comparisons beside those that are there."""
+        self._add(tables.noise_record, calibration.add_noise, noise)
+
+    def noise(self, device_id: str, *, since: str | None = None) -> tuple[NoiseRecord, ...]:
+        """The A/A comparisons of a device, oldest first; `since` as in `outcome_history`."""
+        return self._database.read(calibration.noise_of, device_id, since)
+
+    def save_profile(self, profile: DeviceProfile) -> None:
+        """Keep what calibration found out about a device; older profiles stay and are not read."""
+        self._add(tables.device_profile, calibration.add_profile, profile)
+
+    def profile(self, device_id: str) -> DeviceProfile | None:
+        """The profile of a device that was saved last."""
+        return next(iter(self._database.read(calibration.profiles_of, device_id)), None)
+
+    def profiles(self) -> tuple[DeviceProfile, ...]:
+        """The profile of each device that was saved last, by device id."""
+        return self._database.read(calibration.profiles_of, None)
+
+    def save_baseline(self, baseline: Baseline) -> None:
+        """Pin a baseline: from now on it is what its name means. Earlier versions of the name stay."""
+        self._add(tables.baseline, baselines.add_baseline, baseline)
+
+    def baseline(self, name: str) -> Baseline | None:
+        """The version of a baseline that was pinned last."""
+        versions = self._database.read(baselines.baselines_of, name)
+        return versions[-1] if versions else None
+
+    def baselines(self) -> tuple[Baseline, ...]:
+        """All versions of all baselines, in the order in which they were pinned."""
+        return self._database.read(baselines.baselines_of, None)
+
+
+def _view(connection: Connection, run_id: str) -> RunView:
+    number = records.run_number(connection, run_id)
+    run = next(run for run in records.all_runs(connection) if run.run_id == run_id)
+    return RunView(
+        run=run,
+        cases=records.cases_of(connection, run_id),
+        rows=results.rows_of(connection, run_id),
+        files=records.files_of(connection, run_id),
+        facts=records.facts_of(connection, run_id),
+        invocations=invocations.invocations_of(connection, run_id, None),
+        measure=_measure_settings(run.settings_json),
+        estimated_s=connection.execute(select(tables.run.c.estimated_s).where(tables.run.c.number == number)).scalar(),
+        checks=records.checks_of(connection, run_id),
+    )
 
 
 def _matching(runs: Sequence[RunRecord], ref: str) -> list[RunRecord]:

@@ -161,3 +161,50 @@ device_token = Table(
     Column("device_id", String(255), primary_key=True),
     Column("token", BigInteger, nullable=False),
 )
+
+pair_outcome = Table(
+    "pair_outcome",
+    metadata,
+    Column("number", Integer, primary_key=True),
+    Column("run_number", ForeignKey("run.number"), nullable=False),
+    Column("position", Integer, nullable=False),
+    Column("series_id", String(64), nullable=False, index=True),
+    Column("device_id", String(255), nullable=False, index=True),
+    # Of the run, so that a history need not read the settings of all runs.
+    Column("purpose", String(64), nullable=False, index=True),
+    Column("outcome_json", Text, nullable=False),
+    UniqueConstraint("run_number", "position"),
+)
+
+# The rest only grow. `write_id` belongs to one call: made again after a lost connection, it finds what it has written.
+
+noise_record = Table(
+    "noise_record",
+    metadata,
+    Column("number", Integer, primary_key=True),
+    Column("write_id", String(32), nullable=False),
+    Column("position", Integer, nullable=False),
+    Column("device_id", String(255), nullable=False),
+    Column("at", String(40), nullable=False),
+    Column("noise_json", Text, nullable=False),
+    UniqueConstraint("write_id", "position"),
+    Index(None, "device_id", "at"),
+)
+
+device_profile = Table(
+    "device_profile",
+    metadata,
+    Column("number", Integer, primary_key=True),
+    Column("write_id", String(32), nullable=False, unique=True),
+    Column("device_id", String(255), nullable=False, index=True),
+    Column("profile_json", Text, nullable=False),
+)
+
+baseline = Table(
+    "baseline",
+    metadata,
+    Column("number", Integer, primary_key=True),
+    Column("write_id", String(32), nullable=False, unique=True),
+    Column("name", String(255), nullable=False, index=True),
+    Column("baseline_json", Text, nullable=False),
+)

@@ -37,8 +37,10 @@ from harness.sweep.field_types import (
     span,
 )
 from harness.sweep.model_fields import ModelEntry, VariantName
+from harness.sweep.nightly_fields import Nightly
 
 _DEFAULTS = MeasureSettings()
+SHORTEST_SUSTAINED_S = 10.0
 _CPU = Backend()
 _SETTINGS = DeviceSettings()
 
@@ -299,6 +301,16 @@ class Measure(Strict):
     )
     memory: bool = Field(_DEFAULTS.memory, description="Measure peak memory, in a process of its own.")
     profile: bool = Field(_DEFAULTS.profile, description="Profile the operators, in a process of its own.")
+    sentinel: bool = Field(
+        _DEFAULTS.sentinel,
+        description="Run a small fixed workload in each block, which tells a slower device from a slower model.",
+    )
+    sustained: Seconds = span(
+        _DEFAULTS.sustained_s,
+        0,
+        21600,
+        "How long each case is run in one go at the end, to see where a hot device settles; 0 for not at all.",
+    )
 
     @model_validator(mode="after")
     def _order(self) -> Self:
@@ -315,6 +327,9 @@ class Measure(Strict):
         if self.timeout_s <= longest_s:
             text = f"timeout_s {self.timeout_s:g} would kill a process that uses all of warmup_max_s and max_s"
             yield f"{text}; allowed: more than {longest_s:g}", ("timeout_s", "max_s", "warmup_max_s")
+        if 0 < self.sustained < SHORTEST_SUSTAINED_S:
+            text = f"sustained {self.sustained:g} is too short to show anything"
+            yield f"{text}; allowed: 0, or {SHORTEST_SUSTAINED_S:g} to 21600", ("sustained",)
 
 
 class GateOptions(Strict):
@@ -444,4 +459,7 @@ class SweepFile(Strict):
     )
     settings: Settings = Field(
         default_factory=lambda: Settings.model_validate({}), description="What may be changed on phones."
+    )
+    nightly: Nightly = Field(
+        default_factory=lambda: Nightly.model_validate({}), description="How its nights are run and judged."
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
+from fnmatch import fnmatchcase
 from functools import cached_property
 from typing import Any
 
@@ -15,6 +16,7 @@ from harness.domain import (
     Backend,
     Case,
     DeviceSettings,
+    KnownFailure,
     MeasureSettings,
     ModelRef,
     RuntimeRef,
@@ -53,10 +55,46 @@ def names_of(case: Case) -> dict[str, tuple[Value, ...]]:
 
 
 @dataclass(frozen=True)
+class Priority:
+    """Cases that go first; each criterion is a glob."""
+
+    model: str = "*"
+    variant: str = "*"
+    backend: str = "*"
+    target: str = "*"
+
+    def matches(self, case: Case) -> bool:
+        """Whether every glob matches a name of the case."""
+        names = names_of(case)
+        return all(any(fnmatchcase(str(name), glob) for name in names[key]) for key, glob in vars(self).items())
+
+
+@dataclass(frozen=True)
+class NightlySettings:
+    """How a night is run and judged.
+
+    Attributes:
+        budget_s: no further pairs are begun after so long; None for no limit.
+        screen_blocks: blocks that every pair gets; threshold_pct: what they must differ by to be confirmed.
+        page_after: nights that must confirm a regression which no second device shows.
+        priorities: what goes first, the first entry before the second.
+        known_failures: what nobody is called for.
+    """
+
+    budget_s: float | None = None
+    screen_blocks: int = 6
+    threshold_pct: float = 1.5
+    page_after: int = 2
+    priorities: tuple[Priority, ...] = ()
+    known_failures: tuple[KnownFailure, ...] = ()
+
+
+@dataclass(frozen=True)
 class Sweep:
     """What a sweep file asks for, with every default filled in. `text` is the file as it was read.
 
-    Without `runtimes` each target has its own: LiteRT on the host, benchmark_model on phones.
+    Without `runtimes` each target has its own: LiteRT on the host, benchmark_model on phones. `nightly` says how much
+    of the sweep a night measures and what is made of it, not what a measurement is.
     """
 
     name: str
@@ -72,12 +110,17 @@ class Sweep:
     adb_server: str = ""
     settings: DeviceSettings = field(default_factory=DeviceSettings)
     text: str = ""
+    nightly: NightlySettings = field(default_factory=NightlySettings)
 
     @cached_property
     def resolved_json(self) -> str:
-        """Canonical JSON of everything but `text`: equal sweeps give equal JSON, however they were written."""
+        """Canonical JSON of what is measured and how: equal sweeps give equal JSON, however they were written.
+
+        Without `text`, and without `nightly`: an entry that is added to the known failures leaves a sweep what it is,
+        so that an unfinished run of it can be continued.
+        """
         resolved: dict[str, Any] = asdict(self)
-        del resolved["text"]
+        del resolved["text"], resolved["nightly"]
         return canonical_json(resolved)
 
     @cached_property

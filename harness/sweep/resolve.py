@@ -13,6 +13,7 @@ from harness.domain import (
     Backend,
     DeviceSettings,
     Gate,
+    KnownFailure,
     MeasureSettings,
     ModelRef,
     RuntimeRef,
@@ -23,6 +24,7 @@ from harness.sweep.fields import (
     BackendMapping,
     CpuOptions,
     Exclusion,
+    Measure,
     RuntimeMapping,
     RuntimeName,
     Settings,
@@ -31,8 +33,9 @@ from harness.sweep.fields import (
     TargetName,
 )
 from harness.sweep.findings import Finding, KeyPath, dotted, printable, suggestion
-from harness.sweep.model import ExcludeRule, Sweep
+from harness.sweep.model import ExcludeRule, NightlySettings, Priority, Sweep
 from harness.sweep.model_fields import WEIGHTS, ModelMapping, TaskOptions
+from harness.sweep.nightly_fields import Nightly
 from harness.sweep.prune import PrunedView
 
 MAX_CASES = 100_000
@@ -59,13 +62,14 @@ class Resolver:
             targets=_distinct(map(_target, file.targets)),
             backends=_distinct(map(self._backend, file.backends)),
             runtimes=_distinct(map(self._runtime, file.runtimes or ([file.runtime] if file.runtime else []))),
-            measure=MeasureSettings(**file.measure.model_dump()),
+            measure=_measure(file.measure),
             accuracy=AccuracySettings(**file.accuracy.model_dump()),
             require_coverage=file.require.coverage,
             exclude=_distinct(map(_rule, file.exclude)),
             adb_server=file.adb_server or "",
             settings=_settings(file.settings),
             text=text,
+            nightly=_nightly(file.nightly),
         )
         self._check_size(sweep)
         self._check_exclude(sweep)
@@ -210,9 +214,25 @@ def _option(value: Any) -> str:
     return str(value).lower() if isinstance(value, bool) else str(value)
 
 
+def _measure(given: Measure) -> MeasureSettings:
+    fields = given.model_dump()
+    return MeasureSettings(sustained_s=fields.pop("sustained"), **fields)
+
+
 def _settings(given: Settings) -> DeviceSettings:
     fields = given.model_dump()
     return DeviceSettings(**{**fields, "gate": Gate(**fields["gate"])})
+
+
+def _nightly(given: Nightly) -> NightlySettings:
+    return NightlySettings(
+        budget_s=given.budget,
+        screen_blocks=given.screen_blocks,
+        threshold_pct=given.threshold_pct,
+        page_after=given.page_after,
+        priorities=_distinct(Priority(**entry.model_dump()) for entry in given.priorities),
+        known_failures=_distinct(KnownFailure(**entry.model_dump()) for entry in given.known_failures),
+    )
 
 
 def _cpu(cpu: CpuOptions | None) -> Backend:

@@ -1,7 +1,7 @@
 "use strict";
 (() => {
   const data = JSON.parse(document.getElementById("data").textContent);
-  const pairs = document.getElementById("pairs") ? JSON.parse(document.getElementById("pairs").textContent) : [];
+  const pairs = data.pairs;
   const drawings = [...document.querySelectorAll(".drawing")];
   const panels = [...document.querySelectorAll(".chosen")];
   const search = document.getElementById("search");
@@ -169,46 +169,6 @@
     return first;
   }
 
-  // ---- tables ----
-
-  function number(text) {
-    const value = parseFloat(text.replaceAll(",", ""));
-    const unit = { k: 1e3, M: 1e6, G: 1e9, T: 1e12 }[text.trim().split(" ")[1]] || 1;
-    return Number.isNaN(value) ? null : value * unit;
-  }
-
-  function sortable(table) {
-    const body = table.tBodies[0], rows = [...body.rows], heads = [...table.tHead.rows[0].cells];
-    let sorted = -1, down = false;
-    heads.forEach((head, column) => {
-      const button = make("button", head.textContent);
-      button.type = "button";
-      head.replaceChildren(button);
-      button.addEventListener("click", () => {
-        if (sorted !== column) { sorted = column; down = false; } else if (!down) down = true; else sorted = -1;
-        const numeric = head.classList.contains("n");
-        const key = (row) => numeric ? number(row.cells[column].textContent) : row.cells[column].textContent;
-        const order = sorted < 0 ? rows : rows.map((row) => [key(row), row]).sort(([a], [b]) => {
-          if (a === null || b === null) return (a === null) - (b === null);
-          return (down ? -1 : 1) * (numeric ? a - b : a.localeCompare(b, "en", { numeric: true }));
-        }).map(([, row]) => row);
-        body.append(...order);
-        for (const other of heads) other.removeAttribute("aria-sort");
-        if (sorted >= 0) head.setAttribute("aria-sort", down ? "descending" : "ascending");
-      });
-    });
-    if (rows.length < 12) return;
-    const texts = rows.map((row) => row.textContent.toLowerCase());
-    const filter = make("input", undefined, "filter");
-    Object.assign(filter, { type: "search", placeholder: "Filter", autocomplete: "off", spellcheck: false });
-    filter.setAttribute("aria-label", "Filter rows by text");
-    filter.addEventListener("input", () => {
-      const words = filter.value.toLowerCase().split(/\s+/).filter(Boolean);
-      rows.forEach((row, at) => { row.hidden = !words.every((word) => texts[at].includes(word)); });
-    });
-    table.parentElement.before(filter);
-  }
-
   // ---- start ----
 
   drawings.forEach((drawing, file) => {
@@ -253,7 +213,6 @@
   const fold = (open) => () => { for (const block of document.querySelectorAll(".block")) block.open = open; };
   document.getElementById("unfold").addEventListener("click", fold(true));
   document.getElementById("fold").addEventListener("click", fold(false));
-  for (const table of document.querySelectorAll(".sortable")) sortable(table);
   for (const button of document.querySelectorAll(".copy")) {
     button.hidden = false;
     button.addEventListener("click", async () => {

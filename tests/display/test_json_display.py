@@ -38,7 +38,7 @@ def test_the_documented_fields() -> None:
     assert start["schema"] == 1
     assert list(start) == [
         *("event", "schema", "run_id", "name", "cases", "device_ids", "total_invocations", "done_invocations"),
-        *("blocks", "at_s"),
+        *("blocks", "at_s", "sustained_s"),
     ]
     told = json.loads(encode(row_event(row())))
     assert list(told) == ["event", "row", "case", "final", "at_s"]
@@ -54,7 +54,7 @@ def test_what_is_no_number_is_null() -> None:
 
 
 def test_a_recording_gives_the_events_back() -> None:
-    events = list(demo_events())
+    events = list(demo_events(sustained_s=30.0))
     assert [decode(encode(event)) for event in events] == events
     assert {type(event) for event in events} == set(KINDS.values())
 

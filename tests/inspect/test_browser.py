@@ -186,7 +186,7 @@ def test_tables_sort_by_number_and_filter(tab: Page, files: dict[str, str]) -> N
     assert tab.run(first) == 999
     tab.run(f"{button}.click()")
     assert tab.run(first) == 0
-    filter_ = f"{table}.parentElement.previousElementSibling"
+    filter_ = f"{table}.closest('details').querySelector('.filters input')"
     tab.run(f"{filter_}.value = 'mixed_41/deeper'; {filter_}.dispatchEvent(new Event('input'))")
     assert tab.run(f"[...{table}.tBodies[0].rows].filter((row) => !row.hidden).length") == 1
 

@@ -8,7 +8,8 @@ import pytest
 
 from harness.domain import InvocationRecord, InvocationResult, OperatorTime, Purpose, Status
 from harness.inspect.analysis import report_on
-from harness.inspect.measured import Measured, Stored, operator_of, operator_times, stored_of
+from harness.inspect.measured import Measured, Stored, operator_times, stored_of
+from harness.operator_names import operator_of
 from harness.store import Store
 from tests.inspect.factory import Drawn, chain
 from tests.report.factory import run_view

@@ -32,7 +32,8 @@ if action == "garbage":
 if action.startswith("sleep "):
     time.sleep(float(action.split()[1]))
 rng = random.Random(request["seed"])
-samples = [int(1e6 * rng.uniform(0.99, 1.01)) for _ in range(200)]
+factor = float(action.split()[1]) if action.startswith("slower ") else 1.0
+samples = [int(1e6 * factor * rng.uniform(0.99, 1.01)) for _ in range(200)]
 result = {{
     "type": "result", "init_ns": 5000000, "first_inference_ns": 2000000,
     "evidence": {{

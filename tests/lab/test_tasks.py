@@ -31,6 +31,14 @@ def test_passes_are_separate_and_the_outputs_come_first() -> None:
     assert {task.purpose for task in tasks_for(CASES, slim)} == {Purpose.OUTPUTS, Purpose.TIMING}
 
 
+def test_the_sentinel_gets_no_sustained_pass() -> None:
+    cases = [*CASES, Case(ModelRef("sentinel"), "float32")]
+    sustained = [
+        task for task in tasks_for(cases, MeasureSettings(sustained_s=60.0)) if task.purpose is Purpose.SUSTAINED
+    ]
+    assert [task.case for task in sustained] == CASES, "one after the other, in the order of the plan"
+
+
 def test_a_resumed_run_does_what_is_left_in_the_same_order() -> None:
     tasks = tasks_for(CASES, MEASURE)
     done = {task.key for task in tasks[::3]}

@@ -237,6 +237,21 @@ def test_two_speeds_in_one_arm_give_no_verdict(share: float) -> None:
     assert "two speeds" in outcome.notes[0]
 
 
+def test_equal_arms_with_two_speeds_are_the_same() -> None:
+    """Both arms meet the slow clock in the same third of the blocks: nothing is left open by it."""
+    rng = np.random.default_rng(6)
+    slow = 0.25 * (np.arange(30)[:, None] % 3 == 0) * np.ones((1, 2))
+    logs = slow + rng.normal(0.0, 0.004, (30, 2))
+    base, candidate = (
+        [BlockMedian(block, (block + arm) % 2, float(20 * math.exp(logs[block, arm]))) for block in range(30)]
+        for arm in (0, 1)
+    )
+    outcome = compare_blocks(base, candidate)
+    assert outcome.modes_a is not None
+    assert outcome.verdict is Verdict.SAME
+    assert "two speeds" in outcome.notes[0], "it is still told"
+
+
 def test_two_speeds_that_both_shift_are_a_regression() -> None:
     """Every invocation is fast or slow by chance; B is 10 % slower in either mode."""
     rng = np.random.default_rng(2)

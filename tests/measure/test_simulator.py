@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from harness.domain import ComparisonVerdict
-from harness.measure.simulator import SimulatedDevice, run_to_verdict, simulate_session, verdict_counts
+from harness.measure.simulator import SimulatedDevice, run_with_policy, simulate_session, verdict_counts
+from harness.measure.stopping import FixedBlocks, Looks, Policy, ScreenThenConfirm
 
 REGRESSION, IMPROVEMENT = ComparisonVerdict.REGRESSION, ComparisonVerdict.IMPROVEMENT
 
@@ -46,28 +49,62 @@ def test_bursts_take_about_six_percent_of_the_time() -> None:
     assert np.unique(np.round(np.concatenate([values.ravel() for values in logs]), 4)).size == 2
 
 
-def share(verdict: ComparisonVerdict, sessions: int, effect: float, sequential: bool) -> float:
-    counts = verdict_counts(11, SimulatedDevice(), sessions, 30 if sequential else 20, effect, sequential=sequential)
-    return counts[verdict] / sessions
+POLICIES: list[tuple[Policy, int]] = [(FixedBlocks(20), 20), (Looks(), 30), (ScreenThenConfirm(), 36)]
 
 
-@pytest.mark.parametrize("sequential", [False, True])
-def test_false_alarms_and_power_in_short(sequential: bool) -> None:
+def share(verdict: ComparisonVerdict, sessions: int, effect: float, policy: Policy, blocks: int) -> float:
+    return verdict_counts(11, SimulatedDevice(), sessions, blocks, effect, policy)[verdict] / sessions
+
+
+@pytest.mark.parametrize(("policy", "blocks"), POLICIES)
+def test_false_alarms_and_power_in_short(policy: Policy, blocks: int) -> None:
     """120 sessions: the bounds are those that the targets allow by chance (99.9 %)."""
-    wrong = share(REGRESSION, 120, 0.0, sequential) + share(IMPROVEMENT, 120, 0.0, sequential)
+    wrong = share(REGRESSION, 120, 0.0, policy, blocks) + share(IMPROVEMENT, 120, 0.0, policy, blocks)
     assert wrong <= 6 / 120
-    assert share(REGRESSION, 120, 0.05, sequential) >= 106 / 120
-    assert share(IMPROVEMENT, 120, 0.05, sequential) == 0.0
+    assert share(REGRESSION, 120, 0.05, policy, blocks) >= 106 / 120
+    assert share(IMPROVEMENT, 120, 0.05, policy, blocks) == 0.0
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("sequential", [False, True])
-def test_false_alarms_and_power(sequential: bool) -> None:
-    wrong = share(REGRESSION, 500, 0.0, sequential) + share(IMPROVEMENT, 500, 0.0, sequential)
+@pytest.mark.parametrize(("policy", "blocks"), POLICIES)
+def test_false_alarms_and_power(policy: Policy, blocks: int) -> None:
+    wrong = share(REGRESSION, 500, 0.0, policy, blocks) + share(IMPROVEMENT, 500, 0.0, policy, blocks)
     assert wrong <= 0.01
-    assert share(REGRESSION, 500, 0.05, sequential) >= 0.95
+    assert share(REGRESSION, 500, 0.05, policy, blocks) >= 0.95
 
 
-def test_a_sequential_run_stops_at_the_first_answer() -> None:
-    session = simulate_session(np.random.default_rng(5), SimulatedDevice().quiet(), 30, effect=0.3)
-    assert run_to_verdict(session).blocks == 8
+def test_a_run_stops_at_the_first_answer() -> None:
+    device = replace(SimulatedDevice(), process_sd=0.003, noise_sd=(0.005, 0.005)).quiet()
+    session = simulate_session(np.random.default_rng(5), device, 36, effect=0.3)
+    assert run_with_policy(session, Looks())[2] == 8
+    assert run_with_policy(session, ScreenThenConfirm())[1:] == ("confirmation", 6 + 8)
+    assert run_with_policy(session.slower(1 / 1.3 - 1), ScreenThenConfirm())[1:] == ("screen", 6)
+
+
+def test_a_short_session_ends_as_it_stands() -> None:
+    comparison, _, made = run_with_policy(simulate_session(np.random.default_rng(5), SimulatedDevice(), 4), Looks())
+    assert made == 4
+    assert comparison is not None
+    assert comparison.verdict is ComparisonVerdict.INCONCLUSIVE
+
+
+def test_a_slower_session_differs_in_b_alone() -> None:
+    session = simulate_session(np.random.default_rng(7), SimulatedDevice(), 8)
+    slower = session.slower(0.10)
+    assert slower.arm_a == session.arm_a
+    ratios = [after.median_ms / before.median_ms for after, before in zip(slower.arm_b, session.arm_b, strict=True)]
+    assert ratios == pytest.approx([1.10] * 8)
+    assert slower.samples_ns[:, 1].mean() == pytest.approx(1.10 * session.samples_ns[:, 1].mean())
+
+
+def test_one_after_the_other_drift_becomes_a_difference() -> None:
+    """Warming by 10 to 20 % in two minutes: the arm that runs second is slower by some percent, and interleaved not."""
+    device = SimulatedDevice(process_sd=0.0, noise_sd=(0.0, 0.0), walk_per_sqrt_min=0.0, burst_slowdown=0.0).drifting()
+
+    def difference(one_after_other: bool) -> float:
+        session = simulate_session(np.random.default_rng(2), device, 20, one_after_other=one_after_other)
+        medians = [np.median([entry.median_ms for entry in arm]) for arm in (session.arm_a, session.arm_b)]
+        return float(medians[1] / medians[0] - 1.0)
+
+    assert abs(difference(one_after_other=False)) < 0.01
+    assert difference(one_after_other=True) > 0.03

@@ -20,11 +20,12 @@ from harness.domain import (
     Purpose,
     ResultRow,
     Status,
+    SustainedSlice,
     ToolTiming,
     VariantFile,
     Verdict,
 )
-from harness.measure import skipped_row, summarise_case
+from harness.measure import skipped_row, summarise_case, sustained_pass_failed
 from tests.measure.build import EVIDENCE, GOOD_CHECK, case, record, result
 
 CASE = case("int8")
@@ -101,7 +102,7 @@ def test_a_complete_row_has_every_column_that_there_is_evidence_for() -> None:
     empty = {field.name for field in fields(row) if getattr(row, field.name) in (None, "")}
     of_file = {"data_needed", "hardware", "sparsity", "clusters"}
     phones = {"thermal_status", "battery_pct", "telemetry_load", "notes", "gpu_memory_mib"}
-    unasked = {name for name in empty if name.startswith(("accuracy_", "samples_", "same_file"))}
+    unasked = {name for name in empty if name.startswith(("accuracy_", "samples_", "same_file", "sustained_"))}
     assert empty == {"remedy", "clock_share", "accelerator", *phones, *unasked, *of_file}
     assert (row.status, row.verdict) == (Status.DONE, Verdict.TRUSTED)
     assert (row.device, row.model, row.variant, row.backend) == ("EPYC 9005", "mobilenet_v2", "int8", "cpu xnnpack")
@@ -119,6 +120,48 @@ def test_a_complete_row_has_every_column_that_there_is_evidence_for() -> None:
     assert (row.foreign_load, row.clock_source, row.timed) == (0.01, "add_chain", "call+read")
     assert (row.weights, row.converter, row.model_sha256) == ("random", "tensorflow 2.21", "ab" * 32)
     assert row.minimum_detectable_effect_pct > 0
+
+
+def sustained_pass(medians_ms: list[float], attempt: int = 0, wanted_s: float | None = None) -> list[InvocationRecord]:
+    made = []
+    for block, median_ms in enumerate(medians_ms):
+        place = SustainedSlice(10.0 * block, 10.0 * block + 10.0, 9.0, 200, wanted_s or 10.0 * len(medians_ms))
+        made.append(record(CASE, block, result(median_ms, block, sustained=place), Purpose.SUSTAINED, attempt))
+    return made
+
+
+def test_the_sustained_pass_is_in_the_row_and_in_nothing_else_of_it() -> None:
+    levels = [1.6] * 10 + [2.0] * 20
+    row = rows([*good(), *sustained_pass(levels)])
+    assert row.sustained_first_ms == pytest.approx(1.6, rel=0.01)
+    assert row.sustained_settled_ms == pytest.approx(2.0, rel=0.01)
+    assert row.sustained_ratio == pytest.approx(1.25, rel=0.01)
+    assert row.sustained_settled_after_s == 100.0
+    assert row.sustained_duty == pytest.approx(0.9)
+    columns = {name: None for name in row.__dataclass_fields__ if name.startswith("sustained_")}
+    assert replace(row, **columns) == rows(good())
+
+
+def test_a_pass_that_does_not_settle_has_a_note_and_no_settled_figure() -> None:
+    row = rows([*good(), *sustained_pass([1.6 * 1.02**step for step in range(30)])])
+    assert row.sustained_first_ms is not None
+    assert (row.sustained_settled_ms, row.sustained_ratio, row.sustained_settled_after_s) == (None, None, None)
+    assert "sustained: not settled within 5 min 00 s" in row.notes
+
+
+def test_a_pass_that_was_broken_off_is_a_reason_until_a_later_one_is_whole() -> None:
+    broken = sustained_pass([5.0] * 4, wanted_s=300.0)
+    row = rows([*good(), *broken])
+    assert row.sustained_first_ms is None
+    assert "the sustained pass was broken off after 40 s and does not count" in row.reasons
+    assert not sustained_pass_failed(row)
+    again = rows([*good(), *broken, *sustained_pass([1.6] * 30, attempt=1)])
+    assert again.sustained_first_ms == pytest.approx(1.6, rel=0.01)
+    assert "broken off" not in again.reasons
+    crashed = replace(broken[-1], result=replace(broken[-1].result, status=Status.CRASHED, error="SIGSEGV"))
+    failed_row = rows([*good(), *broken[:-1], crashed])
+    assert failed_row.reasons.endswith("the sustained pass failed after 40 s (CRASHED): SIGSEGV")
+    assert sustained_pass_failed(failed_row)
 
 
 def test_nothing_is_zero_by_default() -> None:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import json
+import re
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -10,9 +13,11 @@ import pytest
 from harness.domain import Backend
 from harness.report.html import report_html
 from harness.report.writer import write_atomically
+from tests.report import page_checks
 from tests.report.browser import CHROMIUM, Page, chromium
-from tests.report.factory import Model, empty_view, failed_view, run_view
+from tests.report.factory import BUILTIN, Model, empty_view, failed_view, run_view
 from tests.report.hostile import hostile_view
+from tests.report.profiled import CONV, DENSE, profiled_view
 
 pytestmark = [
     pytest.mark.browser,
@@ -21,6 +26,13 @@ pytestmark = [
 
 VIEWS = {
     "run": run_view(temperature=True),
+    "devices": run_view(
+        backends=(Backend(), Backend(threads=4), BUILTIN, Backend(kind="gpu")),
+        devices=("Pixel 8", "Galaxy S23"),
+        blocks=3,
+        temperature=True,
+    ),
+    "profiled": profiled_view({"float32": (CONV, DENSE), "int8": (replace(CONV, total_us=900.0), DENSE)}),
     "empty": empty_view(),
     "failed": failed_view(),
     "hostile": hostile_view(),
@@ -56,16 +68,76 @@ def _cells(page: Page, column: int) -> list[str]:
 
 
 @pytest.mark.parametrize("name", VIEWS)
-@pytest.mark.parametrize(("width", "dark"), [(1280, False), (1280, True), (390, False), (900, False)])
+@pytest.mark.parametrize(("width", "dark"), [(1280, False), (1280, True), (390, False), (390, True), (900, False)])
 def test_no_problem_no_request_no_overflow(
     page: Page, files: dict[str, str], name: str, width: int, dark: bool
 ) -> None:
     page.open(files[name], width=width, dark=dark)
     assert page.problems == []
     assert page.requests == [files[name]]
-    page.run("document.querySelectorAll('details').forEach((one) => { one.open = true; })")
-    assert page.run("document.documentElement.scrollWidth") == width
+    page_checks.open_everything(page)
+    assert page_checks.overflow_px(page) == 0
+    assert page_checks.unreachable_scrollers(page) == []
     assert page.run("document.title") != "owned"
+
+
+@pytest.mark.parametrize("name", VIEWS)
+@pytest.mark.parametrize("dark", [False, True])
+def test_text_can_be_read_and_controls_have_names(page: Page, files: dict[str, str], name: str, dark: bool) -> None:
+    page.open(files[name], dark=dark)
+    page_checks.open_everything(page)
+    assert page_checks.faint_texts(page) == []
+    assert page_checks.nameless_controls(page) == []
+
+
+@pytest.mark.parametrize("name", ["run", "devices", "profiled"])
+def test_it_prints_in_the_light_without_cutting_a_table(page: Page, files: dict[str, str], name: str) -> None:
+    page.open(files[name], width=718, dark=True)
+    page.call("Emulation.setEmulatedMedia", media="print")
+    assert page_checks.overflow_px(page) == 0
+    assert page.run("getComputedStyle(document.body).backgroundColor") == "rgb(255, 255, 255)"
+    assert page.run("getComputedStyle(document.getElementById('controls')).display") == "none"
+    assert page.run("getComputedStyle(document.querySelector('#table tbody tr')).display") == "table-row"
+    assert page.run("getComputedStyle(document.querySelector('#provenance .facts')).display") == "grid"
+    content = page_checks.pdf(page)
+    assert content.startswith(b"%PDF")
+    assert 3 <= len(re.findall(rb"/Type\s*/Page\b", content)) <= 30
+
+
+def test_the_keyboard_sorts_and_comes_to_the_content(page: Page, files: dict[str, str]) -> None:
+    page.open(files["run"])
+    page_checks.press(page, "Tab")
+    assert page.run("document.activeElement.textContent") == "Skip to the content"
+    page_checks.press(page, "Enter", "\r")
+    assert page.run("document.activeElement.id") == "main"
+    page.run("document.getElementById('csv').focus()")
+    for _ in range(5):
+        page_checks.press(page, "Tab")
+    head = "document.activeElement.closest('th')"
+    assert page.run(f"{head}.dataset.key") == "latency_p50_ms"
+    page_checks.press(page, "Enter", "\r")
+    assert page.run(f"{head}.ariaSort") == "ascending"
+    page_checks.press(page, " ", " ")
+    assert page.run(f"{head}.ariaSort") == "descending"
+    assert page.run("document.getElementById('shown').getAttribute('aria-live')") == "polite"
+
+
+def test_the_script_shows_what_the_table_says_without_it(page: Page, files: dict[str, str]) -> None:
+    for name in ("run", "devices", "hostile"):
+        page.open(files[name], script=False)
+        root = page.call("DOM.getDocument", depth=-1)["root"]["nodeId"]
+        node = page.call("DOM.querySelector", nodeId=root, selector="#table tbody")["nodeId"]
+        text = page.call("DOM.getOuterHTML", nodeId=node)["outerHTML"]
+        page.open(files[name])
+        ours = page.run(
+            "[...document.querySelectorAll('#table tbody tr')].map((row) => [row.id, row.innerText.replace('›', '')])"
+        )
+        theirs = page.run(
+            f"(() => {{ const table = document.createElement('table'); table.innerHTML = {json.dumps(text)};"
+            "document.getElementById('table').tBodies[0].replaceChildren(...table.rows);"
+            "return [...document.querySelectorAll('#table tbody tr')].map((row) => [row.id, row.innerText]); })()"
+        )
+        assert [(one, words.split()) for one, words in ours] == [(one, words.split()) for one, words in theirs]
 
 
 def test_every_row_is_shown_and_colours_follow_the_scheme(page: Page, files: dict[str, str]) -> None:
@@ -156,7 +228,8 @@ def test_the_download_is_the_summary(page: Page, files: dict[str, str]) -> None:
     assert len(ours) == len(theirs) == len(rows) + 1
     assert ours[0] == theirs[0]
     for one, other in zip(ours[1:], theirs[1:], strict=True):
-        assert [_number(cell) for cell in one] == [_number(cell) for cell in other]
+        for ours_, theirs_ in zip(map(_number, one), map(_number, other), strict=True):
+            assert ours_ == (pytest.approx(theirs_, rel=1e-6) if isinstance(theirs_, float) else theirs_)
 
 
 def _read(text: str) -> list[list[str]]:
@@ -198,6 +271,7 @@ def test_two_thousand_rows_stay_responsive(page: Page, tmp_path: Path) -> None:
     path = tmp_path / "large.html"
     write_atomically(path, report_html(view))
     page.open(path.as_uri())
+    page.run("(async () => { while (document.getElementById('controls').hidden) await new Promise(setTimeout); })()")
     assert page.problems == []
     took_ms = page.run(
         "(() => { const began = performance.now();"

@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from harness.domain import Purpose
+from harness.domain import AccuracyResult, OutputsCheck, Purpose
 from harness.figures import series_key
 from harness.report.csv_files import METRICS_COLUMNS, SUMMARY_COLUMNS, metrics_csv, summary_csv
 from tests.report.factory import empty_view, row, run_view
@@ -113,3 +113,20 @@ def test_the_series_key_is_the_one_of_the_store_and_the_same_in_every_run() -> N
     for told in (view, later):
         line = next(line for line in _read(metrics_csv(told)) if line["case_id"] == one.case_id)
         assert int(line["series_key"], 16) == series_key(one, case, facts)
+
+
+def test_an_accuracy_has_the_key_of_what_it_was_measured_on() -> None:
+    """As in the store: a latency of two runs may be compared where an accuracy may not."""
+
+    def keys(dataset_id: str) -> dict[str, str]:
+        view = run_view()
+        scored = replace(view.rows[0], accuracy_metric="top1", accuracy=0.7, top1=0.7, accuracy_samples=500)
+        result = AccuracyResult("top1", 0.7, 500, {"top1": 0.7, "nan_samples": 0.0}, dataset_id=dataset_id)
+        checks = {scored.case_id: OutputsCheck(accuracy=result)}
+        lines = _read(metrics_csv(replace(view, rows=(scored,), checks=checks)))
+        return {line["metric"]: line["series_key"] for line in lines}
+
+    one, other = keys("d1"), keys("d2")
+    changed = {name for name in one if one[name] != other[name]}
+    assert changed == {"accuracy", "top1", "nan_samples"}
+    assert one["accuracy"] == one["top1"] == one["nan_samples"]

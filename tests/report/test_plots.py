@@ -131,7 +131,7 @@ def test_steadiness_has_a_panel_for_each_timed_case() -> None:
     found = steadiness(view.rows, distributions(view.invocations), Series.of(view.rows))
     assert [title for title, _ in found.groups] == ["digits_cnn", "mobilenet_v2"]
     assert sum(len(panels) for _, panels in found.groups) == 22
-    assert found.left_out == 0
+    assert found.folded == 0
     panel = found.groups[0][1][0]
     dots = re.search(r'class="dots" d="([^"]+)"', panel)
     assert dots is not None
@@ -144,7 +144,7 @@ def test_too_many_panels_show_what_cannot_be_quoted_first() -> None:
     rows = [replace(view.rows[0], case_id=str(index)) for index in range(PANELS_SHOWN + 10)]
     rows[-1] = replace(rows[-1], verdict=Verdict.NOISY)
     found = steadiness(rows, {one.case_id: spread for one in rows}, Series.of(rows))
-    assert found.left_out == 10
+    assert found.folded == 10
     assert "NOISY" in found.groups[0][1][-1]
 
 
@@ -176,7 +176,7 @@ def test_quantiles_agree_with_numpy() -> None:
     samples = np.random.default_rng(1).integers(1, 10**9, 137)
     for size in (1, 2, 3, 10, 137):
         expected = np.quantile(samples[:size], [0.1, 0.25, 0.5, 0.75, 0.9]) / 1e6
-        assert quantiles_ms(samples[:size]) == pytest.approx(expected)
+        assert quantiles_ms([samples[:size]] * 3).tolist() == [pytest.approx(expected)] * 3
 
 
 def test_pooling_is_never_done() -> None:

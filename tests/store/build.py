@@ -10,29 +10,40 @@ from harness.domain import (
     AccuracyDifference,
     AccuracyResult,
     Backend,
+    Baseline,
+    BaselineLink,
     Case,
     ChangedSample,
+    ClassProfile,
+    ComparisonVerdict,
+    ContextDifference,
     Core,
     Coverage,
     DeviceFacts,
+    DeviceProfile,
     Evidence,
     InvocationRecord,
     InvocationResult,
+    MetricChange,
     ModelRef,
+    NoiseRecord,
     OperatorTime,
     OutputError,
     OutputsCheck,
+    PairOutcome,
     Purpose,
     ResultRow,
     RunRecord,
     RuntimeRef,
     Status,
+    SustainedSlice,
     Target,
     TensorInfo,
     ToolTiming,
     VariantFile,
     Verdict,
 )
+from harness.domain.comparisons import series_id_of
 
 DEVICE = "adb-0123"
 
@@ -85,6 +96,7 @@ def result(samples: int = 500, seed: int = 1) -> InvocationResult:
         log="logs/x \ud800\x00 y.txt",
         tool=ToolTiming(50, 12_000.5, min_us=11_000.0, median_us=11_900.0),
         gpu_memory_mib=120.0,
+        sustained=SustainedSlice(0.5, 60.25, 58.0, 4800, 1200.0),
     )
 
 
@@ -150,7 +162,7 @@ def variant_file(variant: str = "int8") -> VariantFile:
 def check() -> OutputsCheck:
     return OutputsCheck(
         OutputError(0.25, 0.0625, 0.9999, 16),
-        AccuracyResult("top1", 0.975, 360, {"top1": 0.975, "top5": 1.0, "loss": float("inf")}),
+        AccuracyResult("top1", 0.975, 360, {"top1": 0.975, "top5": 1.0, "loss": float("inf")}, dataset_id="ef" * 32),
         finite=False,
         same_file=OutputError(0.5, 0.125, 0.99, 16),
         difference=AccuracyDifference(
@@ -186,5 +198,94 @@ def row(of: Case, run_id: str = "run-1", **changes: object) -> ResultRow:
         runtime="litert",
         runtime_version="2.3.0",
         model_sha256="cd" * 32,
+    )
+    return replace(made, **changes)  # type: ignore[arg-type]
+
+
+SERIES = "mobilenet_v2 int8 · cpu xnnpack 1 thread · adb"
+
+
+def outcome(series: str = SERIES, device_id: str = DEVICE, **changes: object) -> PairOutcome:
+    latency = MetricChange(
+        "latency",
+        ComparisonVerdict.REGRESSION,
+        base=12.5,
+        candidate=13.25,
+        unit="ms",
+        ratio=1.06,
+        ci_low=1.04,
+        ci_high=float("inf"),
+        p=0.0004,
+        mde=0.021,
+        min_effect=0.02,
+        blocks=12,
+        note="beyond the noise floor",
+    )
+    made = PairOutcome(
+        series_id=series_id_of(series),
+        series=series,
+        model="mobilenet_v2",
+        variant="int8",
+        backend="cpu xnnpack",
+        device_id=device_id,
+        device_model="Pixel 8",
+        base_case_id="a" * 12,
+        candidate_case_id="b" * 12,
+        changes=(latency, MetricChange("accuracy", ComparisonVerdict.SAME)),
+        differs=(ContextDifference("model", "ab12", "cd34", 0.75, "another file \x00 \ud800 was measured"),),
+        interleaved=False,
+        base_status="DONE",
+        candidate_status="FAILED",
+        stage="confirmation",
+        notes=("the sentinel did not move",),
+    )
+    return replace(made, **changes)  # type: ignore[arg-type]
+
+
+def noise(device_id: str = DEVICE, **changes: object) -> NoiseRecord:
+    made = NoiseRecord(
+        device_id=device_id,
+        model_class="cpu 10 ms",
+        at="2026-11-21T10:00:00.000+00:00",
+        run_id="run-1",
+        series=SERIES,
+        effect=-0.0125,
+        verdict=ComparisonVerdict.SAME,
+        blocks=8,
+        origin="calibrate",
+    )
+    return replace(made, **changes)  # type: ignore[arg-type]
+
+
+def profile(device_id: str = DEVICE, **changes: object) -> DeviceProfile:
+    one_class = ClassProfile(
+        model_class="cpu 10 ms",
+        comparisons=40,
+        false_alarms=1,
+        noise_floor=0.015,
+        process_sd=0.01,
+        within_sd=0.005,
+        correlation=-0.2,
+        iterations=120,
+        invocations=12,
+        inference_s=0.0125,
+        invocation_s=0.75,
+        seconds_for=((0.05, 90.0), (0.02, float("inf"))),
+    )
+    made = DeviceProfile(device_id, "2026-11-21T10:00:00.000+00:00", "AP1A.240405.002", (one_class,), "3 of 20 alarmed")
+    return replace(made, **changes)  # type: ignore[arg-type]
+
+
+def baseline(name: str = "main", **changes: object) -> Baseline:
+    link = BaselineLink(series_id_of(SERIES), SERIES, DEVICE, 1.02, 1.01, 1.03, "run-1")
+    made = Baseline(
+        name=name,
+        pinned_at="2026-11-21T10:00:00.000+00:00",
+        sweep_name="vision",
+        settings_json='{"models": []}',
+        files=(("/baselines/main/a.tflite", "ab" * 32),),
+        reason="release 2.3",
+        before="release 2.2",
+        links=(link,),
     )
     return replace(made, **changes)  # type: ignore[arg-type]

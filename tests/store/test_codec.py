@@ -28,6 +28,10 @@ from tests.store import build
         build.row(build.case(), clock_ghz=None),
         domain.MeasureSettings(blocks=3),
         domain.AccuracySettings(None),
+        build.outcome(),
+        build.noise(),
+        build.profile(),
+        build.baseline(),
     ],
     ids=lambda value: type(value).__name__,
 )
@@ -51,6 +55,7 @@ def test_nested_non_finite_and_surrogates_survive_as_strict_json() -> None:
 def test_all_domain_dataclasses_that_are_stored_can_be_decoded() -> None:
     """A field whose annotation the codec does not know would otherwise be found by the first sweep that sets it."""
     stored = [domain.RunRecord, Case, domain.VariantFile, domain.DeviceFacts, InvocationResult, domain.OutputsCheck]
+    stored += [domain.PairOutcome, domain.NoiseRecord, domain.DeviceProfile, domain.Baseline]
     for kind in [*stored, ResultRow, domain.MeasureSettings]:
         with pytest.raises(CodecError, match="is not an object"):
             from_json(kind, "[]")
@@ -152,8 +157,16 @@ def test_any_nest_survives(value: _Outer) -> None:
 def test_the_builders_leave_no_stored_field_at_its_default() -> None:
     """Otherwise a codec that loses a field would pass the tests above."""
     exempt = {"status", "error", "reason", "virtual_machine", "clock_end_ghz", "clock_share", "temp_start_c"}
-    for value in (build.result(), build.facts(), build.variant_file(), build.check()):
+    made = (build.result(), build.facts(), build.variant_file(), build.check(), *_compared())
+    for value in made:
         assert is_dataclass(value)
         kept = {f.name for f in fields(value) if isinstance(getattr(value, f.name), np.ndarray)}
         same = {f.name for f in fields(value) if f.name not in kept | exempt and getattr(value, f.name) == f.default}
         assert same == set(), type(value).__name__
+
+
+def _compared() -> tuple[object, ...]:
+    """What comparisons store, with every part of its own."""
+    outcome, profile, baseline = build.outcome(), build.profile(), build.baseline()
+    parts = (outcome.changes[0], outcome.differs[0], profile.classes[0], baseline.links[0])
+    return (outcome, build.noise(), profile, baseline, *parts)

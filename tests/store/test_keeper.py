@@ -131,5 +131,5 @@ def test_a_database_that_fails_until_the_lease_expires_loses_it(book: LeaseBook,
 
 
 def _rename(book: LeaseBook, old: str, new: str) -> None:
-    with book._engine.begin() as connection:
+    with book._database.engine.begin() as connection:
         connection.execute(text(f"ALTER TABLE {old} RENAME TO {new}"))

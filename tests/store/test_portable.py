@@ -1,4 +1,4 @@
-"""The tables and statements also mean something to PostgreSQL; run against a server with HARNESS_TEST_POSTGRES=URL."""
+"""The tables also mean something to PostgreSQL; what it makes of the statements is tested with `-m postgres`."""
 
 from __future__ import annotations
 

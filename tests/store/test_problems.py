@@ -74,7 +74,7 @@ def test_disk_full_says_so_and_loses_nothing(path: Path, full_disk: None) -> Non
 def test_after_the_disk_has_room_again_the_same_store_goes_on(path: Path, full_disk: None) -> None:
     with Store.open(path) as store:
         stored = _fill(store)
-        with store._engine.connect() as connection:
+        with store._database.engine.connect() as connection:
             connection.exec_driver_sql("PRAGMA max_page_count=1000000")
         store.append_invocation("run-1", build.record(CASE, stored), token=1)
         assert len(store.invocations("run-1")) == stored + 1

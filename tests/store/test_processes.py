@@ -131,7 +131,7 @@ def test_a_report_can_be_read_during_a_run(path: Path) -> None:
 def test_a_view_is_one_state_while_another_process_writes(path: Path) -> None:
     with Store.open(path) as writer, Store.open(path, read_only=True) as reader:
         writer.append_invocation("run-1", build.record(CASE, 0), token=1)
-        with reader._read() as connection:
+        with reader._database.reading() as connection:
             before = connection.exec_driver_sql("SELECT count(*) FROM invocation").scalar()
             writer.append_invocation("run-1", build.record(CASE, 1), token=1)
             assert connection.exec_driver_sql("SELECT count(*) FROM invocation").scalar() == before == 1

@@ -5,7 +5,7 @@ from dataclasses import fields, replace
 import pytest
 
 from harness import figures
-from harness.domain import Case, ResultRow, Status, Verdict
+from harness.domain import Case, ResultRow, ScoredChunk, Status, Verdict
 from harness.figures import metrics_of, series_key
 from harness.store import Store
 from tests.store import build
@@ -131,3 +131,31 @@ def test_what_a_series_does_not_depend_on() -> None:
     elsewhere = replace(INT8, target=replace(INT8.target, selector=()))
     assert series_key(moved, elsewhere, build.facts("adb-9", notes=())) == base
     assert series_key(build.row(INT8), INT8, None) != series_key(build.row(INT8, device="Pixel 9"), INT8, None)
+
+
+def _scored(store: Store, run_id: str, dataset_id: str, **row: object) -> None:
+    _run(store, run_id, [(INT8, build.DEVICE)])
+    store.save_scores(run_id, INT8.case_id, ScoredChunk(0, dataset_id, ("a",), ({"top1": 1.0},)), token=1)
+    store.save_row(build.row(INT8, run_id, top1=0.975, accuracy_loss=0.01, **row))
+
+
+@pytest.mark.parametrize(
+    ("dataset_id", "row", "paired"),
+    [
+        ("d1", {}, 1),
+        ("d2", {}, 0),
+        ("d1", {"accuracy_samples": 100}, 0),
+        ("d1", {"accuracy_metric": "f1"}, 0),
+    ],
+)
+def test_accuracies_are_paired_on_the_same_samples_only(store: Store, dataset_id: str, row: dict, paired: int) -> None:
+    _scored(store, "a", "d1", accuracy_samples=500)
+    _scored(store, "b", dataset_id, **{"accuracy_samples": 500, **row})
+    for metric, stat in (("accuracy", "value"), ("top1", "value"), ("accuracy_loss", "value")):
+        assert len(store.metric_pairs("a", "b", metric, stat)) == paired, metric
+    assert len(store.metric_pairs("a", "b", "latency", "p50")) == 1
+    assert len(store.metric_pairs("a", "b", "model_size", "value")) == 1
+
+
+def test_the_figures_of_an_accuracy_are_known() -> None:
+    assert {"accuracy", "accuracy_loss", "samples_changed", "top1", "top5"} == figures.OF_ACCURACY

@@ -23,8 +23,8 @@ _LATER = '''
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0003"
-down_revision = "0002"
+revision = "0004"
+down_revision = "0003"
 
 
 def upgrade() -> None:
@@ -123,8 +123,8 @@ def _later(tmp_path: Path, text: str = _LATER) -> schema.Revisions:
     """What a later version of this package would ship."""
     scripts = tmp_path / "100% later"
     shutil.copytree(schema.MIGRATIONS, scripts, ignore=shutil.ignore_patterns("__pycache__"))
-    (scripts / "versions" / "0003_later.py").write_text(text)
-    return schema.Revisions((*schema.REVISIONS.known, "0003"), scripts)
+    (scripts / "versions" / "0004_later.py").write_text(text)
+    return schema.Revisions((*schema.REVISIONS.known, "0004"), scripts)
 
 
 def _version(path: Path) -> str:
@@ -141,12 +141,12 @@ def test_an_old_store_is_backed_up_and_upgraded(old_store: Path, tmp_path: Path)
     engine = open_engine(url)
     schema.make_ready(url, engine, _later(tmp_path))
     engine.dispose()
-    assert _version(old_store) == "0003"
+    assert _version(old_store) == "0004"
     with closing(sqlite3.connect(old_store)) as connection:
         assert connection.execute("SELECT run_id, trigger FROM run").fetchall() == [("run-1", "manual")]
         assert connection.execute("PRAGMA foreign_key_check").fetchall() == []
     (backup,) = _backups(old_store)
-    assert _version(backup) == "0002"
+    assert _version(backup) == "0003"
     with Store.open(backup, read_only=True) as store:
         assert len(store.invocations("run-1")) == 1
 
@@ -163,7 +163,7 @@ def test_an_upgrade_that_fails_changes_nothing(old_store: Path, tmp_path: Path, 
     before = _definitions(old_store)
     with pytest.raises(Exception, match=r"no_such_table|would break 1 references"):
         schema.upgrade(parse_location(old_store), _later(tmp_path, text))
-    assert _version(old_store) == "0002"
+    assert _version(old_store) == "0003"
     assert _definitions(old_store) == before
     with Store.open(old_store) as store:
         assert len(store.invocations("run-1")) == 1
@@ -172,7 +172,7 @@ def test_an_upgrade_that_fails_changes_nothing(old_store: Path, tmp_path: Path, 
 def test_a_newer_store_can_be_read_but_not_written(old_store: Path, tmp_path: Path) -> None:
     schema.upgrade(parse_location(old_store), _later(tmp_path))
     before = old_store.read_bytes()
-    with pytest.raises(StoreError, match="version 0003, newer than 0002") as caught:
+    with pytest.raises(StoreError, match="version 0004, newer than 0003") as caught:
         Store.open(old_store)
     assert "Upgrade the harness" in caught.value.remedy
     assert old_store.read_bytes() == before
@@ -185,21 +185,53 @@ def test_an_older_store_is_not_upgraded_by_reading(old_store: Path, tmp_path: Pa
     with engine.connect() as connection:
         age = schema.age_of(connection, _later(tmp_path))
     engine.dispose()
-    assert age == (schema.Age.OLDER, "0002")
+    assert age == (schema.Age.OLDER, "0003")
     with pytest.raises(StoreError, match="must be brought to"):
         schema.check_readable(*age, "here")
 
 
-def test_runs_of_the_first_version_are_reported_without_an_upgrade(old_store: Path) -> None:
-    with closing(sqlite3.connect(old_store)) as connection, connection:
-        connection.execute("DROP TABLE scored_chunk")
-        connection.execute("UPDATE alembic_version SET version_num = '0001'")
+_NEW_IN = {
+    "0002": ("scored_chunk",),
+    "0003": ("pair_outcome", "noise_record", "device_profile", "baseline"),
+}
+
+
+def _make_older(path: Path, version: str) -> None:
+    """Turn a store into one that `version` has made."""
+    with closing(sqlite3.connect(path)) as connection, connection:
+        for table in [table for later, new in _NEW_IN.items() if later > version for table in new]:
+            connection.execute(f"DROP TABLE {table}")
+        connection.execute("UPDATE alembic_version SET version_num = ?", (version,))
+
+
+@pytest.mark.parametrize("version", ["0001", "0002"])
+def test_an_older_store_is_read_without_an_upgrade_and_what_it_lacks_is_empty(old_store: Path, version: str) -> None:
+    _make_older(old_store, version)
+    before = old_store.read_bytes()
     with Store.open(old_store, read_only=True) as store:
         assert len(store.view("run-1").invocations) == 1
-    assert _version(old_store) == "0001"
+        assert store.run_settings("run-1") == {"blocks": 3, "min_s": 0.5}
+        assert store.scores("run-1", build.case().case_id) == ()
+        assert store.outcomes("run-1") == store.outcome_history(purpose="nightly") == ()
+        assert store.noise(build.DEVICE) == store.profiles() == store.baselines() == ()
+        assert store.profile(build.DEVICE) is None
+        assert store.baseline("main") is None
+        with pytest.raises(StoreError, match="there is no run 'gone'"):
+            store.outcomes("gone")
+    assert old_store.read_bytes() == before
+
+
+@pytest.mark.parametrize("version", ["0001", "0002"])
+def test_an_older_store_is_upgraded_after_a_backup(old_store: Path, version: str) -> None:
+    _make_older(old_store, version)
     with Store.open(old_store) as store:
         assert store.scores("run-1", build.case().case_id) == ()
-    assert _version(old_store) == "0002"
+        store.save_outcomes("run-1", (build.outcome(),))
+        assert store.outcomes("run-1") == (build.outcome(),)
+        assert len(store.invocations("run-1")) == 1
+    assert _version(old_store) == "0003"
+    (backup,) = _backups(old_store)
+    assert _version(backup) == version
 
 
 @pytest.mark.parametrize("version", ["ae1027a6acf", "1", "", "00002"])

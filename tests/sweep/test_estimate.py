@@ -1,6 +1,6 @@
 import pytest
 
-from harness.domain import Case, MeasureSettings, ModelRef, Purpose, Target
+from harness.domain import Backend, Case, MeasureSettings, ModelRef, Purpose, Target
 from harness.sweep import Plan, estimate_s, expected_invocation_s, invocations, lane_estimates_s
 from harness.sweep.estimate import MEMORY_S, OUTPUTS_S, PROFILE_S, STARTUP_S
 
@@ -34,6 +34,15 @@ def test_invocations(memory: bool, profile: bool, each: int) -> None:
     assert invocations(Plan((CASE, PHONE), ()), measure) == 2 * each
 
 
+def test_a_sustained_pass_counts_once_and_takes_its_time() -> None:
+    measure = MeasureSettings(blocks=3, sustained_s=1200.0, timeout_s=120.0, gap_s=5.0)
+    assert expected_invocation_s(measure, Purpose.SUSTAINED) == 1200.0
+    without = MeasureSettings(blocks=3, timeout_s=120.0, gap_s=5.0)
+    plan = Plan((CASE, CASE), ())
+    assert invocations(plan, measure) == invocations(plan, without) + 2
+    assert estimate_s(plan, measure) == pytest.approx(estimate_s(plan, without) + 2400.0)
+
+
 def test_lanes_run_side_by_side() -> None:
     case_s = 3 * (STARTUP_S + 3.0 + 0.5) + sum(STARTUP_S + own_s + 0.5 for own_s in (OUTPUTS_S, MEMORY_S, PROFILE_S))
     plan = Plan((CASE, CASE, PHONE), ())
@@ -50,3 +59,11 @@ def test_equal_phones_share_the_time_as_far_as_there_are_models() -> None:
 
     assert lane_s("2", "ab") == pytest.approx(lane_s("1", "a"))
     assert lane_s("9", "ab") == pytest.approx(lane_s("2", "ab")), "two models keep two phones busy at most"
+
+
+def test_measured_costs_stand_in_for_the_expected_ones() -> None:
+    """Of 3 timing blocks, outputs, memory and profile each is a process; the other backend stays as it was."""
+    gpu = Case(ModelRef("m"), "int8", backend=Backend("gpu"))
+    plan, costs = Plan((CASE, gpu), ()), {(CASE.target, "cpu"): STARTUP_S + 2.0}
+    assert estimate_s(plan, MEASURE, costs) == pytest.approx(estimate_s(plan, MEASURE) + 6 * 2.0)
+    assert expected_invocation_s(MEASURE, Purpose.TIMING, startup_s=2.0) == pytest.approx(2.0 + 1.0 + 2.0 + 0.5)

@@ -30,6 +30,12 @@ def fault(line: str) -> str:
 # ---- what is right ---------------------------------------------------------------------------------------------------
 
 
+def test_a_sustained_pass_is_off_unless_its_length_is_given() -> None:
+    assert parse("models: [digits_cnn]\n").measure.sustained_s == 0.0
+    assert parse("models: [digits_cnn]\nmeasure: {sustained: 20min}\n").measure.sustained_s == 1200.0
+    assert parse("models: [digits_cnn]\nmeasure: {sustained: 0}\n").measure.sustained_s == 0.0
+
+
 def test_defaults() -> None:
     sweep = parse("models: [digits_cnn]")
     assert sweep.name == "s"
@@ -226,7 +232,7 @@ runtimes: [litert]
         (
             "mesure: {}",
             "2:1: mesure: unknown key; allowed: name, models, variants, targets, backends, runtime, runtimes, "
-            "measure, accuracy, require, exclude, adb_server, settings; did you mean 'measure'?",
+            "measure, accuracy, require, exclude, adb_server, settings, nightly; did you mean 'measure'?",
         ),
         ("threads: 4", "'threads' belongs under backends.cpu or exclude"),
         (
@@ -284,6 +290,12 @@ runtimes: [litert]
         ("measure: {min_s: 2 sec}", "'2 sec' is not a duration; allowed: seconds, or text such as 2s, 500ms, 1min"),
         ("measure: {min_s: .nan}", "measure.min_s: .nan is not a finite number; allowed: seconds"),
         ("measure: {gap_s: -1}", "-1 is too small; allowed: seconds, or text such as 2s, 500ms, 1min, from 0 to 3600"),
+        (
+            "measure: {sustained: 5s}",
+            "2:22: measure.sustained: sustained 5 is too short to show anything; allowed: 0, or 10 to 21600",
+        ),
+        ("measure: {sustained: 7h}", "measure.sustained: 7h is too large; allowed: seconds, or text such as 2s"),
+        ("measure: {sustained: true}", "measure.sustained: true is true or false; allowed: seconds"),
         ("measure: {max_s: 1}", "2:18: measure.max_s: min_s 2 is longer than max_s 1; allowed: min_s at most max_s"),
         ("measure: {timeout_s: 18}", "timeout_s 18 would kill a process"),
         (

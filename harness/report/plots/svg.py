@@ -146,7 +146,27 @@ def shapes() -> Markup:
     return element("svg", element("defs", *defined), class_="shapes", aria_hidden="true")
 
 
+def color(style: int) -> str:
+    """The class that carries the colour of a series. From the ninth on shapes come back, each in another colour."""
+    return f"s{(style + 3 * (style // STYLES)) % STYLES}"
+
+
 def marker(style: int, x: float, y: float, class_: str, title: str = "") -> Markup:
-    """The marker of a series: `style` chooses the shape and, by the classes ``s0``…, the colour with it."""
+    """The marker of a series: `style` chooses the shape and the colour, which together are its own up to 64 series."""
     name = element("title", title) if title else EMPTY
-    return element("use", name, href=f"#m{style % STYLES}", x=x, y=y, class_=f"s{style % STYLES} {class_}".strip())
+    return element("use", name, href=f"#m{style % STYLES}", x=x, y=y, class_=f"{color(style)} {class_}".strip())
+
+
+def markers(spots: Iterable[tuple[int, str, float, float]]) -> Markup:
+    """Many markers (style, class, x, y), to the unit and each place once: a quarter of the bytes of `marker`."""
+    groups: dict[tuple[int, str], dict[tuple[int, int], None]] = {}
+    for style, class_, x, y in spots:
+        groups.setdefault((style, class_), {})[round(x), round(y)] = None
+    return join(
+        element(
+            "g",
+            Markup("".join(f"<use href=#m{style % STYLES} x={x} y={y} />" for x, y in places)),
+            class_=f"{color(style)} {class_}".strip(),
+        )
+        for (style, class_), places in groups.items()
+    )

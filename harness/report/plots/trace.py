@@ -6,6 +6,7 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import NamedTuple
 
 import numpy as np
 from markupsafe import Markup
@@ -16,13 +17,12 @@ from harness.report.wording import number
 from harness.units import format_duration
 
 WIDTH, HEIGHT = 1000, 100
-SEGMENTS_SHOWN = 400
+SEGMENTS_SHOWN = 320  # of all devices of a strip
 
 Timed = tuple[float, InvocationRecord]  # seconds since the run began
 
 
-@dataclass(frozen=True)
-class Segment:
+class Segment(NamedTuple):
     """One quantity over one invocation: seconds since the run began, and the value at both ends."""
 
     start_s: float
@@ -55,15 +55,16 @@ def traces(records: Sequence[InvocationRecord], devices: Mapping[str, str]) -> l
 
     A device that offers no evidence has no strips.
     """
-    starts = [(at_s, record) for record in records if (at_s := _at_s(record)) is not None]
-    timed = [(at_s, record) for at_s, record in starts if record.purpose is Purpose.TIMING]
+    timing = [record for record in records if record.purpose is Purpose.TIMING]
+    timed = [(at_s, record) for record in timing if (at_s := _at_s(record)) is not None]
     if not timed:
         return []
     begin_s = min(at_s for at_s, _ in timed)
     found: dict[str, list[Timed]] = {}
-    for at_s, record in timed:
+    for at_s, record in sorted(timed, key=lambda one: one[0]):
         found.setdefault(devices.get(record.case_id, ""), []).append((at_s - begin_s, record))
-    return [(device, _strips(group)) for device, group in found.items()]
+    most = max(40, SEGMENTS_SHOWN // len(found))
+    return [(device, _strips(group, most)) for device, group in found.items()]
 
 
 def _pct(share: float | None) -> float | None:
@@ -77,12 +78,12 @@ def _at_s(record: InvocationRecord) -> float | None:
         return None
 
 
-def _strips(records: Sequence[Timed]) -> list[Markup]:
+def _strips(records: Sequence[Timed], most: int) -> list[Markup]:
     strips = []
     for quantity in QUANTITIES:
         segments = [found for start_s, record in records if (found := _segment(start_s, record, quantity)) is not None]
         if segments:
-            strips.append(_strip(quantity, sorted(segments, key=lambda one: one.start_s)))
+            strips.append(_strip(quantity, segments, most))
     return strips
 
 
@@ -94,7 +95,7 @@ def _segment(start_s: float, record: InvocationRecord, quantity: Quantity) -> Se
     return Segment(start_s, start_s + record.result.wall_s, first, last)
 
 
-def _strip(quantity: Quantity, segments: Sequence[Segment]) -> Markup:
+def _strip(quantity: Quantity, segments: Sequence[Segment], most: int) -> Markup:
     values = [value for segment in segments for value in (segment.first, segment.last)]
     least = max(quantity.least_span, 0.05 * max(map(abs, values)))
     y = (
@@ -106,7 +107,7 @@ def _strip(quantity: Quantity, segments: Sequence[Segment]) -> Markup:
     x = Axis(0.0, end_s, 0, WIDTH)
     drawn = "".join(
         polyline(((x.at(one.start_s), y.at(one.first)), (x.at(one.end_s), y.at(one.last))))
-        for one in _reduced(segments)
+        for one in _reduced(segments, most)
     )
     grid = "".join(f"M0 {y.at(tick):.1f}H{WIDTH}" for tick in y.ticks(4))
     svg = canvas(
@@ -125,12 +126,12 @@ def _strip(quantity: Quantity, segments: Sequence[Segment]) -> Markup:
     return element("figure", caption, plot, times, class_="trace")
 
 
-def _reduced(segments: Sequence[Segment]) -> Sequence[Segment]:
-    """At most twice SEGMENTS_SHOWN: past that, each slice of time keeps its lowest and its highest segment."""
-    if len(segments) <= SEGMENTS_SHOWN:
+def _reduced(segments: Sequence[Segment], most: int) -> Sequence[Segment]:
+    """At most twice `most`: past that, each slice of time keeps its lowest and its highest segment."""
+    if len(segments) <= most:
         return segments
     kept: list[Segment] = []
-    for chunk in np.array_split(np.arange(len(segments)), SEGMENTS_SHOWN):
+    for chunk in np.array_split(np.arange(len(segments)), most):
         part = [segments[index] for index in chunk]
         low, high = (
             min(part, key=lambda one: min(one.first, one.last)),

@@ -16,9 +16,9 @@ from harness.report import pareto
 from harness.report.plots.series import Series, by_model, panel
 from harness.report.plots.svg import (
     EMPTY,
-    STYLES,
     Axis,
     canvas,
+    color,
     compact,
     element,
     fraction_axis,
@@ -26,6 +26,7 @@ from harness.report.plots.svg import (
     linear_axis,
     log_axis,
     marker,
+    markers,
     rules,
     text,
 )
@@ -45,6 +46,7 @@ WIDTH, HEIGHT = 480, 340
 LEFT, RIGHT, TOP, BOTTOM = 56, 466, 28, 294
 _CHARACTER = 7.1
 POINTS_NAMED = 30
+POINTS_WHOLE = 60  # of a panel, with whiskers and tooltips
 
 
 @dataclass(frozen=True)
@@ -114,7 +116,8 @@ class _Plot:
     @cached_property
     def x(self) -> Axis:
         """Latency."""
-        ends = [end for row, _ in self.points for end in (*self.whisker(row), _ms(row)) if end > 0]
+        drawn = self.points if self.spacious else self.front
+        ends = [_ms(row) for row, _ in self.points] + [end for row, _ in drawn for end in self.whisker(row) if end > 0]
         return log_axis(ends, LEFT + 8, RIGHT - 8, 1.15)
 
     @cached_property
@@ -141,17 +144,27 @@ class _Plot:
         """Case ids on the front."""
         return frozenset(row.case_id for row, _ in self.front)
 
+    @property
+    def spacious(self) -> bool:
+        """Whether there is room for the whisker and the tooltip of every point."""
+        return len(self.points) <= POINTS_WHOLE
+
+    def class_of(self, row: ResultRow) -> str:
+        """On the front, beaten, or not to be quoted."""
+        return "m" if row.case_id in self.leaders else "m dim" if is_trusted(row) else "m hollow"
+
 
 def _tradeoff(title: str, rows: Sequence[ResultRow], spreads: Mapping[str, Distribution], series: Series) -> Markup:
     what = quality(rows)
     points = tuple((row, value) for row, value in zip(rows, what.values, strict=True) if value is not None)
     left_out = len(rows) - len(points)
-    note = "; ".join(part for part in (what.note, f"{plural(left_out, 'row')} without it" if left_out else "") if part)
+    dense = "whiskers of the front only" if len(points) > POINTS_WHOLE else ""
+    missing = f"{plural(left_out, 'row')} without it" if left_out else ""
+    note = "; ".join(part for part in (what.note, missing, dense) if part)
     if not points:
         return panel(title, "nothing to set the latency against", EMPTY)
     plot = _Plot(points, what, spreads, series)
-    marks = [_mark(plot, row, value) for row, value in points]
-    chart = join((_grid(plot), _front(plot), *marks, *_names(plot)))
+    chart = join((_grid(plot), _front(plot), *_marks(plot), *_names(plot)))
     label = f"{title}: latency against {what.title}, {plural(len(points), 'point')}, {len(plot.front)} on the front"
     return panel(title, note, canvas(WIDTH, HEIGHT, chart, label=label))
 
@@ -185,13 +198,23 @@ def _front(plot: _Plot) -> Markup:
     return element("path", class_="front", d=f"{path}H{RIGHT}")
 
 
+def _marks(plot: _Plot) -> list[Markup]:
+    """The points; with many of them, whiskers and tooltips are for those on the front."""
+    whole = [(row, value) for row, value in plot.points if plot.spacious or row.case_id in plot.leaders]
+    others = [(row, value) for row, value in plot.points if not plot.spacious and row.case_id not in plot.leaders]
+    spots = (
+        (plot.series.style(row), plot.class_of(row), plot.x.at(_ms(row)), plot.y.at(value)) for row, value in others
+    )
+    return [markers(spots), *(_mark(plot, row, value) for row, value in whole)]
+
+
 def _mark(plot: _Plot, row: ResultRow, value: float) -> Markup:
-    class_ = "m" if row.case_id in plot.leaders else "m dim" if is_trusted(row) else "m hollow"
+    class_ = plot.class_of(row)
     name, latency = plot.series.labels.setup(row), format_latency(row.latency_p50_ms)
     told = f"{row.variant}, {name}: {latency} ms, {plot.what.write(value)}, {WORDS[outcome(row)]}"
     low, high = (compact(plot.x.at(end)) for end in plot.whisker(row))
     style, y = plot.series.style(row), plot.y.at(value)
-    whisker = element("path", class_=f"s{style % STYLES} w {class_}", d=f"M{low} {compact(y)}H{high}")
+    whisker = element("path", class_=f"{color(style)} w {class_}", d=f"M{low} {compact(y)}H{high}")
     return whisker + marker(style, plot.x.at(_ms(row)), y, class_, told)
 
 

@@ -7,6 +7,7 @@ quotable row.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 
 from markupsafe import Markup
@@ -31,19 +32,34 @@ from harness.report.plots.tradeoff import quality
 from harness.report.wording import WORDS, clip, is_trusted, number, outcome
 from harness.units import format_latency
 
+ROWS_SHOWN = 60
 WIDTH, LEFT, RIGHT, TOP, PITCH = 360, 98, 308, 24, 26
 
 
 def variant_charts(rows: Sequence[ResultRow], series: Series) -> list[Markup]:
     """One figure of three charts for each model and device with at least one prepared or measured row."""
     figures = []
-    for title, group in by_model(rows, series.labels):
+    for title, whole in by_model(rows, series.labels):
+        group = _thinned(whole)
         order = [*(name for name in VARIANTS if any(row.variant == name for row in group))]
         order += [name for name in dict.fromkeys(row.variant for row in group) if name not in order]
         charts = (_sizes(group, order), _latencies(group, order, series), _qualities(group, order, series))
         if any(charts):
-            figures.append(panel(title, "", element("div", *charts, class_="trio")))
+            folded = len(whole) - len(group)
+            note = f"the fastest of each variant and backend; {folded:,} slower rows are folded" if folded else ""
+            figures.append(panel(title, note, element("div", *charts, class_="trio")))
     return figures
+
+
+def _thinned(rows: Sequence[ResultRow]) -> Sequence[ResultRow]:
+    """With many rows, the fastest of each variant and backend: of those that can be quoted, and of the others."""
+    if len(rows) <= ROWS_SHOWN:
+        return rows
+    best: dict[tuple[str, str, bool], ResultRow] = {}
+    for row in sorted(rows, key=lambda row: row.latency_p50_ms or math.inf):
+        best.setdefault((row.variant, row.backend, is_trusted(row)), row)
+    kept = {row.case_id for row in best.values()}
+    return [row for row in rows if row.case_id in kept]
 
 
 def _sizes(rows: Sequence[ResultRow], order: Sequence[str]) -> Markup:
@@ -71,7 +87,7 @@ def _latencies(rows: Sequence[ResultRow], order: Sequence[str], series: Series) 
     if not measured:
         return EMPTY
     axis = log_axis([row.latency_p50_ms or 1.0 for row in measured], LEFT, RIGHT)
-    parts = [_dot(row, row.latency_p50_ms or 1.0, axis, order, series, " ms") for row in measured]
+    parts = _dots([(row, row.latency_p50_ms or 1.0) for row in measured], axis, order, series, " ms")
     best = {name: format_latency(row.latency_p50_ms) for name, row in _fastest(rows).items()}
     return _chart("Latency, ms (log)", order, axis, [*parts, *_figures(order, best)])
 
@@ -88,7 +104,7 @@ def _qualities(rows: Sequence[ResultRow], order: Sequence[str], series: Series) 
         axis = linear_axis(values, LEFT, RIGHT, 0.02 * max(1e-9, *map(abs, values)), 0.06)
     else:
         axis = log_axis([value for value in values if value > 0] or [1.0], LEFT, RIGHT)
-    parts = [_dot(row, value, axis, order, series, "") for row, value in points]
+    parts = _dots(points, axis, order, series, "")
     own = {row.case_id: value for row, value in points}
     best = {name: what.write(own[row.case_id]) for name, row in _fastest(rows).items() if row.case_id in own}
     parts += _figures(order, best)
@@ -107,13 +123,23 @@ def _figures(order: Sequence[str], written: Mapping[str, str]) -> list[Markup]:
     return [text(WIDTH, _middle(order.index(name)) + 4, figure, "v", "end") for name, figure in written.items()]
 
 
-def _dot(row: ResultRow, value: float, axis: Axis, order: Sequence[str], series: Series, unit: str) -> Markup:
+def _dots(
+    points: Sequence[tuple[ResultRow, float]], axis: Axis, order: Sequence[str], series: Series, unit: str
+) -> list[Markup]:
     """Each series has a height of its own, so that equal values do not hide each other."""
-    count, style = len(series.styles), series.style(row)
-    offset = (style - (count - 1) / 2) * min(7.0, 14.0 / max(1, count - 1))
-    class_ = "m" if is_trusted(row) else "m hollow"
-    told = f"{series.labels.setup(row)}: {number(value, 4)}{unit}, {WORDS[outcome(row)]}"
-    return marker(style, axis.at(value), _middle(order.index(row.variant)) + offset, class_, told)
+    count = len(series.styles)
+    gap = min(7.0, 14.0 / max(1, count - 1))
+    spots = [
+        (
+            series.style(row),
+            "m" if is_trusted(row) else "m hollow",
+            axis.at(value),
+            _middle(order.index(row.variant)) + (series.style(row) - (count - 1) / 2) * gap,
+        )
+        for row, value in points
+    ]
+    told = (f"{series.labels.setup(row)}: {number(value, 4)}{unit}, {WORDS[outcome(row)]}" for row, value in points)
+    return [marker(style, x, y, class_, text) for (style, class_, x, y), text in zip(spots, told, strict=True)]
 
 
 def _middle(index: int) -> float:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Literal
 from harness.report.csv_files import csv_table
 from harness.report.markdown import escape
 from harness.report.tables.model import Table
+from harness.report.wording import visible
 
 if TYPE_CHECKING:
     from rich.table import Table as RichTable
@@ -33,13 +34,13 @@ def _terminal(table: Table, width: int) -> str:
     shown = [index for index in range(table.names - 1, len(table.heads)) if any(row[index] != "—" for row in texts)]
     buffer = io.StringIO()
     console = Console(file=buffer, width=max(width, 60), color_system=None, highlight=False)
-    console.print(Text(table.title))
+    console.print(Text(_one_line(table.title)))
     for names, group in itertools.groupby(texts, key=lambda row: tuple(row[: table.names - 1])):
         if any(names):
-            console.print(Text(f"\n{' · '.join(names)}"))
+            console.print(Text(f"\n{_one_line(' · '.join(names))}"))
         console.print(_block(table, shown, list(group), texts))
     for note in table.notes:
-        console.print(Text(note))
+        console.print(Text(_one_line(note)))
     return "\n".join(line.rstrip() for line in buffer.getvalue().splitlines()) + "\n"
 
 
@@ -54,8 +55,13 @@ def _block(table: Table, shown: list[int], group: list[list[str]], texts: list[l
         justify: Literal["left", "right"] = "left" if index < table.names or index == len(table.heads) - 1 else "right"
         block.add_column(Text(table.heads[index]), justify=justify, min_width=min(longest, 24))
     for row in group:
-        block.add_row(*(Text(row[index]) for index in shown))
+        block.add_row(*(Text(_one_line(row[index])) for index in shown))
     return block
+
+
+def _one_line(text: str) -> str:
+    """Text in which no name can command the terminal or break a line."""
+    return " ".join(visible(text).split())
 
 
 def _csv(table: Table) -> str:
@@ -76,9 +82,9 @@ def _line(texts: tuple[str, ...]) -> str:
 
 
 def _html(table: Table) -> str:
-    from harness.report.html import page_of_table
+    from harness.report.page import render_page  # Jinja2 is slow to import
 
-    return page_of_table(table)
+    return render_page("table.html", scripts=("tables.js",), table=table)
 
 
 _WRITERS: Mapping[str, Callable[[Table], str]] = {"csv": _csv, "markdown": _markdown, "html": _html}

@@ -1,0 +1,133 @@
+"""What is compared, and what is held the same meanwhile."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+from harness.domain import Backend, Case, ResultRow
+from harness.errors import UsageError
+
+Entry = tuple[Case, ResultRow]
+
+
+@dataclass(frozen=True)
+class Axis:
+    """One way to look at the rows of a run.
+
+    `level` names what a row is on this axis; `held` is all else that must be the same, with a name for people each.
+    """
+
+    by: str
+    entries: tuple[Entry, ...]
+
+    def level(self, entry: Entry) -> str:
+        """The column of a row."""
+        return _LEVELS[self.by](self, entry)
+
+    def held(self, entry: Entry) -> tuple[tuple[str, str], ...]:
+        """(name, value) of what is the same in all cells of a line, without the model and the device."""
+        parts = {"variant": entry[1].variant, **_backend_parts(entry), "runtime": entry[1].runtime}
+        parts["arm"] = entry[0].arm
+        dropped = {"backend": ("backend",), "variant": ("variant",), "runtime": ("runtime",), "threads": ("threads",)}
+        return tuple((name, text) for name, text in parts.items() if name not in dropped.get(self.by, ()))
+
+    def device(self, entry: Entry) -> str:
+        """The device of a row by a name that no other device of the run has."""
+        row = entry[1]
+        name = row.device or row.target
+        return f"{name} ({row.device_id})" if len(self._ids[name]) > 1 and row.device_id else name
+
+    def runtime(self, entry: Entry) -> str:
+        """The runtime, with its version where one name stands for several versions on one device."""
+        row = entry[1]
+        several = len(self._versions[row.runtime, row.device_id]) > 1
+        return f"{row.runtime} {row.runtime_version}" if several and row.runtime_version else row.runtime
+
+    @property
+    def levels(self) -> tuple[str, ...]:
+        """All columns in order of first appearance."""
+        return tuple(dict.fromkeys(map(self.level, self.entries)))
+
+    @cached_property
+    def _ids(self) -> dict[str, set[str]]:
+        found: dict[str, set[str]] = {}
+        for _, row in self.entries:
+            found.setdefault(row.device or row.target, set()).add(row.device_id)
+        return found
+
+    @cached_property
+    def _versions(self) -> dict[tuple[str, str], set[str]]:
+        found: dict[tuple[str, str], set[str]] = {}
+        for _, row in self.entries:
+            versions = found.setdefault((row.runtime, row.device_id), set())
+            versions.update({row.runtime_version} - {""})
+        return found
+
+
+def is_free(entry: Entry, by: str) -> bool:
+    """Whether a row belongs to every line of its model: threads and cores are the CPU's, an accelerator has none."""
+    return by == "backend" and entry[0].backend.kind != "cpu"
+
+
+def default_axis(entries: Sequence[Entry]) -> str:
+    """What varies in a run: the first of backend, variant, runtime, threads, device that does; backend if none does."""
+    varying = (by for by in _LEVELS if len(Axis(by, tuple(entries)).levels) > 1)
+    return next(varying, "backend")
+
+
+def choose_reference(axis: Axis, wanted: str | None) -> str:
+    """The level that all others are compared with.
+
+    Args:
+        axis: the rows.
+        wanted: a level, or enough of it to tell it from the others; None for the axis's own: the CPU with XNNPACK,
+            float32, one thread, or the first there is.
+
+    Raises:
+        UsageError: no level, or several, are called so.
+    """
+    levels = axis.levels
+    if wanted is None:
+        usual = {"backend": Backend().label, "variant": "float32", "threads": "1 thread"}.get(axis.by, "")
+        return usual if usual in levels else levels[0] if levels else ""
+    found = _matching(levels, wanted)
+    if len(found) == 1:
+        return found[0]
+    problem = f"the {axis.by} {wanted!r} is not in this run" if not found else f"{wanted!r} can be several"
+    known = ", ".join(found or levels) or "none"
+    raise UsageError(f"{problem}: {known}", where="--reference", remedy="Name one of these.")
+
+
+def _matching(levels: Sequence[str], wanted: str) -> list[str]:
+    """The levels that `wanted` can mean, by the strictest rule that finds any."""
+    asked = wanted.strip().casefold()
+    rules: tuple[Callable[[str], bool], ...] = (
+        lambda level: level == wanted,
+        lambda level: level.casefold() in (asked, f"{asked} thread", f"{asked} threads"),
+        lambda level: bool(asked) and level.casefold().startswith(asked),
+        lambda level: bool(asked) and asked in level.casefold(),
+    )
+    return next((found for rule in rules if (found := [level for level in levels if rule(level)])), [])
+
+
+def _backend_parts(entry: Entry) -> dict[str, str]:
+    """Backend, threads and cores in words; threads and cores only where the backend has them."""
+    case, row = entry
+    if case.backend.kind != "cpu":
+        return {"backend": row.backend, "threads": "", "cores": ""}
+    return {"backend": row.backend, "threads": _threads(case), "cores": f"cores {row.cores}"}
+
+
+def _threads(case: Case) -> str:
+    return f"{case.backend.threads} thread{'' if case.backend.threads == 1 else 's'}"
+
+
+_LEVELS: dict[str, Callable[[Axis, Entry], str]] = {
+    "backend": lambda axis, entry: entry[1].backend,
+    "variant": lambda axis, entry: entry[1].variant,
+    "runtime": Axis.runtime,
+    "threads": lambda axis, entry: _threads(entry[0]),
+    "device": Axis.device,
+}

@@ -1,0 +1,46 @@
+"""What to know of a run before its numbers are read: unfinished, a clock that jumped, another version."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+import harness
+from harness.domain import RunRecord
+
+
+def run_doubts(run: RunRecord, cases: int | None = None, version: str = harness.__version__) -> tuple[str, ...]:
+    """Sentences, the gravest first; none for a finished run of this version.
+
+    Args:
+        run: as stored.
+        cases: how many cases it has, None where that does not matter.
+        version: of the harness that reads it.
+    """
+    found = []
+    if cases == 0:
+        found.append("The run has no cases.")
+    if run.state != "finished":
+        found.append(f"The run is {run.state}: cases may be missing or have few invocations.")
+    if went_backwards(run):
+        found.append(
+            f"The computer's clock went backwards: the run began at {run.started_at} and ended at {run.finished_at}. "
+            "Blocks are paired by their number, so no ratio rests on it."
+        )
+    if run.harness_version != version:
+        found.append(f"The run was made by harness {run.harness_version or '?'}, this is {version}.")
+    return tuple(found)
+
+
+def went_backwards(run: RunRecord) -> bool:
+    """Whether the run ended before it began; False where a time is missing or cannot be read."""
+    began, ended = _moment(run.started_at), _moment(run.finished_at)
+    if began is None or ended is None or (began.tzinfo is None) != (ended.tzinfo is None):
+        return False
+    return ended < began
+
+
+def _moment(text: str | None) -> datetime | None:
+    try:
+        return datetime.fromisoformat(text.replace("Z", "+00:00")) if text else None
+    except ValueError:
+        return None

@@ -1,0 +1,109 @@
+"""`harness calibrate` as a person uses it."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from harness.devices.registry import open_host
+from harness.domain import ClassProfile, DeviceProfile
+from harness.lab.lane import utc_now
+from harness.store import Store
+from tests.cli.command_line import CommandLine
+
+HOST = open_host().facts()
+
+
+def keep(folder: Path, profile: DeviceProfile) -> None:
+    (folder / "reports").mkdir(exist_ok=True)
+    with Store.open(folder / "reports" / "harness.sqlite") as store:
+        store.save_profile(profile)
+
+
+def profile(device_id: str = HOST.device_id, at: str = "", os_build: str = HOST.os_build) -> DeviceProfile:
+    one = ClassProfile("cpu 1 to 10 ms", 30, 1, 0.031, 0.015, 0.1, 0.8, 99, 12, 0.004, 30.0, ((0.05, 150.0),))
+    return DeviceProfile(device_id, at or utc_now(), os_build, (one,))
+
+
+def test_an_edge_tpu_is_refused_with_the_reason(harness: CommandLine) -> None:
+    done = harness("calibrate", "edgetpu")
+    assert done.returncode == 3
+    assert "Edge TPUs are not driven" in done.stderr
+
+
+def test_a_phone_that_is_not_there(harness: CommandLine) -> None:
+    done = harness("calibrate", "R58M123456", "--display", "none")
+    assert done.returncode == 3, done.stdout + done.stderr
+    assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        (("--blocks", "7"), "8<=x"),
+        (("--comparisons", "0"), "1<=x"),
+        (("--models", "mobilenet_v9"), "mobilenet_v9"),
+        (("--models", "digits_cnn", "--sweep", "a.yaml"), "exclude each other"),
+        (("--sweep", "none.yaml"), "none.yaml"),
+    ],
+)
+def test_wrong_options(harness: CommandLine, options: tuple[str, ...], words: str) -> None:
+    done = harness("calibrate", "host", *options)
+    assert done.returncode == 2, done.stdout + done.stderr
+    assert words in done.stderr
+
+
+def test_nothing_is_known_yet(harness: CommandLine, tmp_path: Path) -> None:
+    done = harness("calibrate", "host", "--show")
+    assert done.returncode == 0, done.stderr
+    assert "Nothing is known of host" in done.stdout
+    assert json.loads(harness("calibrate", "host", "--show", "--json").stdout) is None
+    assert not (tmp_path / "reports").exists()
+
+
+def test_what_is_known_is_shown(harness: CommandLine, tmp_path: Path) -> None:
+    keep(tmp_path, profile())
+    shown = harness("calibrate", "host", "--show")
+    assert shown.returncode == 0, shown.stderr
+    for words in (HOST.device_id, "cpu 1 to 10 ms", "3.1%", "30, 1 of them", "2 min 30 s (+5%)"):
+        assert words in shown.stdout
+    assert "not used" not in shown.stdout
+    told = json.loads(harness("calibrate", HOST.device_id, "--show", "--json").stdout)
+    assert (told["usable"], told["profile"]["classes"][0]["iterations"]) == (True, 99)
+
+
+def test_an_aged_profile_says_why_it_is_not_used(harness: CommandLine, tmp_path: Path) -> None:
+    keep(tmp_path, profile(os_build="older"))
+    assert "not used: it was calibrated with another system" in harness("calibrate", "host", "--show").stdout
+    keep(tmp_path, profile("adb-r58m123456", at="2020-01-01T00:00:00+00:00", os_build="any"))
+    phone = json.loads(harness("calibrate", "R58M123456", "--show", "--json").stdout)
+    assert phone["usable"] is False
+    assert "days ago" in phone["reason"]
+
+
+def test_a_plan_knows_what_a_calibrated_device_costs(harness: CommandLine, tmp_path: Path) -> None:
+    text = "name: a\nmodels: [digits_cnn]\nvariants: [int8]\nmeasure: {blocks: 8, memory: false, profile: false}\n"
+    (tmp_path / "a.yaml").write_text(text)
+    before_s = json.loads(harness("plan", "a.yaml", "--json").stdout)["estimated_s"]
+    keep(tmp_path, profile())
+    after_s = json.loads(harness("plan", "a.yaml", "--json").stdout)["estimated_s"]
+    assert after_s - before_s == pytest.approx(9 * (30.0 - 0.6))
+    keep(tmp_path, profile(os_build="older"))
+    assert json.loads(harness("plan", "a.yaml", "--json").stdout)["estimated_s"] == before_s
+
+
+@pytest.mark.slow
+def test_a_calibration_on_this_host_and_its_profile(harness: CommandLine, tmp_path: Path) -> None:
+    pytest.importorskip("ai_edge_litert")
+    from tests.cli.command_line import MODELS, WINDOWS
+
+    sweep = f"name: a\nmodels: [{{file: {MODELS / 'float32.tflite'}}}]\nvariants: [float32]\nmeasure: {{{WINDOWS}}}\n"
+    (tmp_path / "a.yaml").write_text(sweep)
+    done = harness("calibrate", "host", "--sweep", "a.yaml", "--comparisons", "1", "--json")
+    assert done.returncode == 0, done.stdout + done.stderr
+    told = json.loads(done.stdout)
+    assert (told["state"], told["comparisons"]) == ("finished", 1)
+    assert told["profile"]["classes"][0]["comparisons"] == 1
+    assert "1, 0 of them" in harness("calibrate", "host", "--show").stdout or told["profile"]["quarantine"] == ""

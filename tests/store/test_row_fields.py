@@ -1,0 +1,65 @@
+"""What a large comparison reads of stored rows."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from harness.domain import OutputsCheck, Status
+from harness.domain.invocations import AccuracyResult
+from harness.errors import StoreError
+from harness.store import Store
+from tests.store import build
+
+CASES = (build.case("int8"), build.case("float32"), build.case("float16"))
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    where = tmp_path / "s.sqlite"
+    with Store.open(where) as store:
+        store.create_run(build.run(), [(one, build.DEVICE) for one in CASES])
+        failed = build.row(CASES[1], status=Status.CRASHED, verdict=None, latency_p50_ms=None, reasons="a; b")
+        store.save_rows([build.row(CASES[0]), failed])
+        result = AccuracyResult("top1", 0.9, 10, dataset_id="data-1")
+        store.save_check("run-1", CASES[0].case_id, OutputsCheck(accuracy=result))
+        store.save_check("run-1", CASES[1].case_id, OutputsCheck())
+    return where
+
+
+def test_keys_are_in_plan_order_and_leave_out_what_has_no_row(path: Path) -> None:
+    with Store.open(path, read_only=True) as store:
+        keys = store.row_keys("run-1")
+    assert [(key.case_id, key.status, key.verdict, key.device_id) for key in keys] == [
+        (CASES[0].case_id, "DONE", "TRUSTED", build.DEVICE),
+        (CASES[1].case_id, "CRASHED", "", build.DEVICE),
+    ]
+    assert keys[0].series_key != keys[1].series_key
+
+
+def test_fields_are_plain_and_none_where_a_row_lacks_them(path: Path) -> None:
+    names = ("latency_p50_ms", "reasons", "a_column_of_tomorrow")
+    with Store.open(path, read_only=True) as store:
+        found = store.row_fields("run-1", names)
+        few = store.row_fields("run-1", names, [CASES[1].case_id])
+        none = store.row_fields("run-1", names, [])
+    assert found[CASES[0].case_id] == {"latency_p50_ms": 12.5, "reasons": "", "a_column_of_tomorrow": None}
+    assert few == {CASES[1].case_id: {"latency_p50_ms": None, "reasons": "a; b", "a_column_of_tomorrow": None}}
+    assert none == {}
+
+
+def test_the_data_of_an_accuracy_where_it_is_known(path: Path) -> None:
+    with Store.open(path, read_only=True) as store:
+        assert store.accuracy_data("run-1", [one.case_id for one in CASES]) == {CASES[0].case_id: "data-1"}
+
+
+def test_a_run_that_is_not_there(path: Path) -> None:
+    with Store.open(path, read_only=True) as store:
+        for read in (
+            store.row_keys,
+            lambda run: store.row_fields(run, ("model",)),
+            lambda run: store.accuracy_data(run, ["x"]),
+        ):
+            with pytest.raises(StoreError, match="no run"):
+                read("other")
