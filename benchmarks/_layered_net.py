@@ -21,9 +21,9 @@ def _build(options: Mapping[str, str]) -> BuiltModel:
     keras.utils.set_random_seed(SEED)
     image = tensor = keras.Input((SIDE, SIDE, CHANNELS))
     for _ in range(int(options.get("layers", LAYERS))):
-        tensor = keras.layers.Conv2D(
-            CHANNELS, 3, padding="same", activation="relu", kernel_initializer="he_normal"
-        )(tensor)
+        tensor = keras.layers.Conv2D(CHANNELS, 3, padding="same", activation="relu", kernel_initializer="he_normal")(
+            tensor
+        )
     logits = keras.layers.Dense(10)(keras.layers.GlobalAveragePooling2D()(tensor))
     return BuiltModel(keras.Model(image, logits), "random")
 

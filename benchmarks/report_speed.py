@@ -2,26 +2,30 @@
 
     python -m benchmarks.report_speed [--rows 2000] [--blocks 8] [--samples 500]
 
-The run is made up: 20 models, six variants, threads and kernels until there are enough rows. Timed is the page alone,
-and everything together with the files written. Targets with 2,000 rows: a page below 3 MB, built in under 3 s.
+The run is made up: 20 models, six variants, threads and kernels until there are enough rows, every figure and reason
+different as in a real one. Timed is the page alone, and everything together with the files written. Targets with 2,000
+rows: a page below 1 MB, built in under 1 s of processor time, which what else runs on the machine hardly lengthens.
 """
 
 from __future__ import annotations
 
 import argparse
 import itertools
+import random
+import re
 import sys
 import tempfile
 import time
 from dataclasses import replace
 from pathlib import Path
 
-from harness.domain import VARIANTS, Backend, RunView
+from harness.domain import VARIANTS, Backend, ResultRow, RunView
 from harness.report import write_reports
 from harness.report.html import report_html
 from tests.report.factory import Model, run_view
 
-TARGET_BYTES, TARGET_S = 3_000_000, 3.0
+TARGET_BYTES, TARGET_S = 1_000_000, 1.0
+REPEATS = 3  # the fastest counts
 
 
 def large_view(rows: int, blocks: int, samples: int) -> RunView:
@@ -31,7 +35,37 @@ def large_view(rows: int, blocks: int, samples: int) -> RunView:
     per_model = -(-rows // (len(models) * len(VARIANTS)))
     backends = [Backend(threads=1 + index // 2, xnnpack=next(threads)) for index in range(per_model)]
     view = run_view(models=models, backends=backends, blocks=blocks, samples=samples)
-    return replace(view, cases=view.cases[:rows], rows=view.rows[:rows])
+    chance = random.Random(1)
+    return replace(view, cases=view.cases[:rows], rows=tuple(_varied(row, chance) for row in view.rows[:rows]))
+
+
+def _varied(row: ResultRow, chance: random.Random) -> ResultRow:
+    """`row` with figures of its own where the made-up runs have the same in all rows."""
+    if row.latency_p50_ms is None:
+        return row
+    return replace(
+        row,
+        reasons=re.sub(r"\d+\.\d", lambda found: f"{float(found[0]) * chance.uniform(0.5, 2):.2f}", row.reasons),
+        peak_rss_mib=chance.uniform(30, 80),
+        pss_mib=chance.uniform(20, 70),
+        temp_start_c=round(chance.uniform(30, 40), 1),
+        temp_end_c=round(chance.uniform(35, 45), 1),
+        foreign_load=chance.uniform(0, 0.02),
+        clock_share=chance.uniform(0.97, 1),
+        init_ms=chance.uniform(2, 3),
+        samples=4000 + chance.randrange(900),
+    )
+
+
+def fastest_page(view: RunView) -> tuple[str, float, float]:
+    """The page, and the seconds that it took at best: of the processor, and by the clock."""
+    processor_s, clock_s = [], []
+    for _ in range(REPEATS):
+        began_s = time.process_time(), time.perf_counter()
+        page = report_html(view)
+        processor_s.append(time.process_time() - began_s[0])
+        clock_s.append(time.perf_counter() - began_s[1])
+    return page, min(processor_s), min(clock_s)
 
 
 def main() -> int:
@@ -43,16 +77,15 @@ def main() -> int:
     asked = parser.parse_args()
     view = large_view(asked.rows, asked.blocks, asked.samples)
     report_html(replace(view, cases=(), rows=(), invocations=()))  # imports and templates, once a process
-    began_s = time.perf_counter()
-    page = report_html(view)
-    page_s = time.perf_counter() - began_s
+    page, page_s, clock_s = fastest_page(view)
     with tempfile.TemporaryDirectory() as directory:
         began_s = time.perf_counter()
         written = write_reports(view, Path(directory))
         all_s = time.perf_counter() - began_s
     size_bytes = len(page.encode())
     print(f"{len(view.rows)} rows, {len(view.invocations)} invocations of {asked.samples} samples")
-    print(f"page: {page_s:.2f} s (target below {TARGET_S:g}), {size_bytes / 1e6:.2f} MB (target below 3)")
+    print(f"page: {page_s:.2f} s of processor time (target below {TARGET_S:g}), {clock_s:.2f} s by the clock")
+    print(f"page: {size_bytes / 1e6:.2f} MB (target below {TARGET_BYTES / 1e6:g})")
     print(f"all {len(written)} files: {all_s:.2f} s")
     return 0 if page_s < TARGET_S and size_bytes < TARGET_BYTES else 1
 

@@ -3,6 +3,7 @@
 import re
 import shlex
 import shutil
+import sys
 from pathlib import Path
 
 import pytest
@@ -17,10 +18,13 @@ from tests.phone.server import AdbServer
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
-HOST, PHONES = README.split("### Android phones")
+FIRST, SECOND, THIRD = re.split(r"## Job [23]", README)
+HOST, PHONES = FIRST.split("### Android phones")
+MODELS_LINES = "models: [{file: small.tflite}]\nvariants: [float32]\n"
 PAGES = sorted(
     [ROOT / "README.md", ROOT / "CONTRIBUTING.md", ROOT / "models" / "README.md", *(ROOT / "docs").glob("*.md")]
 )
+GROUPS = ("baseline",)
 SHORT = "{blocks: 2, min_s: 0.05, min_iterations: 2, max_s: 1, warmup_min_s: 0.01, warmup_max_s: 1}"
 
 
@@ -44,7 +48,7 @@ def test_the_sweep_of_the_readme_is_valid_and_expands() -> None:
 
 def test_the_phone_sweep_and_the_backends_to_compare_expand() -> None:
     assert len(expand(parse_sweep(sweep_block(PHONES), "README.md", known_models=recipe_names())).cases) == 2 * 2 * 3
-    compared = next(text for kind, text in blocks(PHONES) if kind == "yaml" and text.startswith("backends:"))
+    compared = next(text for kind, text in blocks(THIRD) if kind == "yaml" and text.startswith("backends:"))
     text = f"models: [digits_cnn]\nvariants: [float32]\ntargets: [adb]\n{compared}"
     assert len(expand(parse_sweep(text, "README.md", known_models=recipe_names())).cases) == 6
 
@@ -54,7 +58,8 @@ def test_the_readme_names_only_commands_and_options_that_exist(harness: CommandL
     assert len(commands) >= 4
     for words in commands:
         assert words[0] in COMMANDS, words
-        shown = harness(words[0], "--help").stdout
+        names = words[:2] if words[0] in GROUPS else words[:1]
+        shown = harness(*names, "--help").stdout
         for option in (word for word in words if word.startswith("--")):
             assert option in shown, words
 
@@ -78,6 +83,58 @@ def test_every_command_of_the_first_job_runs(harness: CommandLine) -> None:
         done = harness(*words, *(overrides if words[0] in ("plan", "run") and "--resume" not in words else []))
         expected = 2 if "--resume" in words else None  # nothing is left to resume
         assert done.returncode in ((0, 1) if expected is None else (expected,)), (words, done.stdout, done.stderr)
+
+
+def small_sweep() -> str:
+    """The README's sweep with one small model, one variant and short windows."""
+    shown = sweep_block()
+    text = shown.replace(shown[shown.index("models:") : shown.index("targets:")], MODELS_LINES)
+    return text.replace(text[text.index("measure:") :], f"measure: {SHORT}\n")
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(600)
+def test_every_command_of_the_second_job_runs(harness: CommandLine) -> None:
+    """A pinned reference, the noise of this host, a night, the test of its alarm, the history."""
+    pytest.importorskip("ai_edge_litert")
+    (harness.folder / "sweep.yaml").write_text(small_sweep(), encoding="utf-8")
+    shutil.copyfile(MODELS / "float32.tflite", harness.folder / "small.tflite")
+    said = {}
+    for words in harness_commands(SECOND):
+        done = harness(*words, *(["--comparisons", "1"] if words[0] == "calibrate" else []))
+        # On a busy machine a night may be INCONCLUSIVE (4), and its noise too much for the alarm's test (1).
+        allowed = (0, 1, 4) if words[0] == "nightly" else (0,)
+        assert done.returncode in allowed, (words, done.stdout, done.stderr)
+        assert "Traceback" not in done.stderr
+        said[" ".join(words[:2])] = done.stdout
+    assert list(said) == [
+        "baseline pin",
+        "calibrate host",
+        "nightly sweep.yaml",
+        "nightly --replay",
+        "history",
+    ]
+    assert "small float32" in said["history"]
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(600)
+def test_every_comparison_of_the_third_job_runs(harness: CommandLine) -> None:
+    pytest.importorskip("ai_edge_litert")
+    (harness.folder / "sweep.yaml").write_text(small_sweep(), encoding="utf-8")
+    for name in ("small", "old", "new"):
+        shutil.copyfile(MODELS / "float32.tflite", harness.folder / f"{name}.tflite")
+    assert harness("run", "sweep.yaml").returncode in (0, 1)
+    interpreter = f"runtime={{litert: {{python: {sys.executable}}}}}"
+    compared = [words for words in harness_commands(THIRD) if words[0] == "compare"]
+    assert len(compared) == 4
+    for words in compared:
+        given = [interpreter if word.startswith("runtime=") else word for word in words]
+        short = ["--set", f"measure={SHORT}", "--blocks", "8"] if "latest" not in words else []
+        done = harness(*given, *short)
+        assert done.returncode in (0, 1, 4), (words, done.stdout, done.stderr)
+        assert "Traceback" not in done.stderr
+    assert (harness.folder / "delegates.html").exists()
 
 
 @pytest.mark.phone

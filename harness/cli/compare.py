@@ -19,7 +19,7 @@ from harness.cli.options import (
     store_location,
     store_option,
 )
-from harness.cli.outcome import EXIT_FAILED_ROW, EXIT_INCONCLUSIVE, EXIT_OK
+from harness.cli.outcome import EXIT_FAILED_ROW, EXIT_INCONCLUSIVE, EXIT_INTERRUPTED, EXIT_OK
 from harness.errors import UnknownRunError, UsageError
 
 if TYPE_CHECKING:
@@ -178,11 +178,12 @@ def _write(found: Rendered, form: str, output: Path | None, as_json: bool) -> in
 def _measured(asked: Measurement) -> Rendered:
     from harness.cli.compare_now import measure_now
 
-    result = measure_now(asked)
-    notes = [f"Run {result.run_id}, reports in {result.report_dir}."]
+    result, unpaired = measure_now(asked)
+    notes = [f"Run {result.run_id}, reports in {result.report_dir}.", *unpaired]
     if result.state != "finished":
         notes.append(f"The run is {result.state}. To continue: {asked.command}")
-    return _outcomes(result.outcomes, notes)
+    render, plain, code = _outcomes(result.outcomes, notes)
+    return render, plain, EXIT_INTERRUPTED if result.state == "interrupted" else code
 
 
 def _outcomes(outcomes: Sequence[PairOutcome], notes: Sequence[str]) -> Rendered:

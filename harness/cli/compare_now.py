@@ -62,8 +62,8 @@ def can_be_measured(name: str) -> bool:
     return path.suffix in (*SWEEP_SUFFIXES, *MODEL_SUFFIXES) or (path.is_dir() and (path / "saved_model.pb").exists())
 
 
-def measure_now(asked: Measurement) -> PairsResult:
-    """Measure both builds interleaved.
+def measure_now(asked: Measurement) -> tuple[PairsResult, tuple[str, ...]]:
+    """Measure both builds interleaved; what came of it, and sentences on the cases that only one of them has.
 
     Raises:
         UsageError: they have nothing in common, or their protocols differ.
@@ -94,7 +94,7 @@ def measure_now(asked: Measurement) -> PairsResult:
         )
         request = replace(request, resume=_resumed(store, request, asked.resume))
         with live_session(store, asked.display_kind, asked.command) as live:
-            return run_pairs(request, **live.arguments)
+            return run_pairs(request, **live.arguments), unpaired(pairing, asked)
 
 
 def require_one_protocol(base: Sweep, candidate: Sweep) -> None:
@@ -158,6 +158,16 @@ def _require_pairs(pairing: Pairing, asked: Measurement) -> None:
             f"{right or 'nothing'}",
             remedy="Give the models the same names, or make the lists of the sweeps equally long.",
         )
+
+
+def unpaired(pairing: Pairing, asked: Measurement) -> tuple[str, ...]:
+    """A sentence for each build that has cases without a counterpart: they are not measured."""
+    sides = ((asked.base, pairing.only_base), (asked.candidate, pairing.only_candidate))
+    return tuple(
+        f"Only {name} has, and so it was not measured: {', '.join(case.label for case in cases)}."
+        for name, cases in sides
+        if cases
+    )
 
 
 def _resumed(store: Store, request: PairsRequest, resume: str | None) -> RunRecord | None:

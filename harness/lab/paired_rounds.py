@@ -8,14 +8,14 @@ from __future__ import annotations
 
 import hashlib
 import statistics
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from harness.domain import Case, DeviceFacts, InvocationRecord, Pair, Purpose, Status
 from harness.events import Message
 from harness.lab.rounds import RoundsContext
 from harness.lab.sentinel import is_sentinel
-from harness.lab.tasks import MAX_ATTEMPTS, Task, remaining, single_pass
+from harness.lab.tasks import MAX_ATTEMPTS, DoneKey, Task, remaining, single_pass
 from harness.measure import BlockMedian, block_medians
 from harness.measure.comparison import LOOKS
 from harness.measure.stopping import FixedBlocks, Policy, ScreenThenConfirm, settle, wanted_blocks
@@ -55,6 +55,7 @@ class PairedRounds:
         self._alone = [case for case in context.cases if case.case_id not in both and not is_sentinel(case)]
         self._sentinels = [case for case in context.cases if is_sentinel(case)]
         self.cases = context.cases
+        self._done = context.done - _halves(self._pairs, context.done)
         self._waiting = list(self._pairs)
         self._afterwards_due, self._given = False, 0
         self._rounds = self._all_rounds()
@@ -73,7 +74,7 @@ class PairedRounds:
     def next(self) -> Sequence[Task]:
         """The next round that has something left to do."""
         for tasks in self._rounds:
-            left = remaining(tasks, self._context.done)
+            left = remaining(tasks, self._done)
             if left:
                 self._given += len(left)
                 return left
@@ -83,7 +84,7 @@ class PairedRounds:
         yield single_pass(self._sentinels, Purpose.OUTPUTS)
         while self._waiting:
             if self._out_of_time():
-                self._leave_out(self._waiting)
+                self._leave_out([case for pair in self._waiting for case in (pair.base, pair.candidate)])
                 self._waiting = []
                 return
             batch, self._waiting = self._waiting[:BATCH], self._waiting[BATCH:]
@@ -180,11 +181,10 @@ class PairedRounds:
         deadline_s = self._stopping.deadline_s
         return deadline_s is not None and self._context.clock() >= deadline_s
 
-    def _leave_out(self, pairs: Sequence[Pair]) -> None:
-        for pair in pairs:
-            for case in (pair.base, pair.candidate):
-                self._context.ledger.lose(case, Status.SKIPPED, OUT_OF_TIME)
-        text = f"the time budget is used up: {len(pairs)} pairs were not begun"
+    def _leave_out(self, cases: Sequence[Case]) -> None:
+        for case in (*cases, *self._alone):
+            self._context.ledger.lose(case, Status.SKIPPED, OUT_OF_TIME)
+        text = f"the time budget is used up: {len(cases) // 2} pairs were not begun"
         self._context.post(Message("warning", text, self._context.clock(), self._context.facts.device_id))
 
 
@@ -195,6 +195,21 @@ def _made(records: Sequence[InvocationRecord]) -> int:
         if record.purpose is Purpose.TIMING:
             tries.setdefault(record.block, []).append(record.result.status)
     return sum(found[-1] is not Status.OFFLINE or len(found) >= MAX_ATTEMPTS for found in tries.values())
+
+
+def _halves(pairs: Sequence[Pair], done: Collection[DoneKey]) -> frozenset[DoneKey]:
+    """The timing of one arm whose counterpart is missing in that block. Continued hours later such a block would hold
+    two states of the device, so both arms are made again; of each the last attempt counts."""
+    blocks: dict[str, set[int]] = {}
+    for case_id, purpose, block in done:
+        if purpose is Purpose.TIMING:
+            blocks.setdefault(case_id, set()).add(block)
+    found: set[DoneKey] = set()
+    for pair in pairs:
+        base, candidate = (blocks.get(case.case_id, set()) for case in (pair.base, pair.candidate))
+        found |= {(pair.base.case_id, Purpose.TIMING, block) for block in base - candidate}
+        found |= {(pair.candidate.case_id, Purpose.TIMING, block) for block in candidate - base}
+    return frozenset(found)
 
 
 def _usual_blocks(policy: Policy) -> int:

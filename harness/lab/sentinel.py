@@ -48,6 +48,17 @@ def with_sentinels(plan: Plan, lanes: Sequence[LaneCases], cancel: Event, cache_
     return replace(plan, cases=(*plan.cases, *added))
 
 
+def with_sentinels_of(plan: Plan, lanes: Sequence[LaneCases], stored: Sequence[Case]) -> Plan:
+    """`plan` and `lanes` with the sentinels of the run that is continued, and no others.
+
+    Those of a device that is away now have records all the same; one that the run does not know cannot get any.
+    """
+    known = {case.case_id: case for case in stored if is_sentinel(case)}
+    for lane in lanes:
+        lane.cases[:] = [case for case in lane.cases if not is_sentinel(case) or case.case_id in known]
+    return replace(plan, cases=(*(case for case in plan.cases if not is_sentinel(case)), *known.values()))
+
+
 def _place(lane: LaneCases, cancel: Event, cache_dir: Path) -> Case | None:
     """The sentinel on the runtime of the base: what is under test must not change it. None where it cannot run."""
     first = next((case for case in lane.cases if case.arm != CANDIDATE), lane.cases[0])

@@ -48,7 +48,7 @@ from harness.lab.lane import Lane, LaneContext, utc_now
 from harness.lab.ledger import Ledger
 from harness.lab.rounds import FixedRounds, Rounds, RoundsContext
 from harness.lab.same import require_same_devices, require_same_file, wanted_variants
-from harness.lab.sentinel import with_sentinels
+from harness.lab.sentinel import with_sentinels, with_sentinels_of
 from harness.lab.sustained import settled_keys
 from harness.lab.tasks import DoneKey, remaining, tasks_for
 from harness.lab.threads import LaneThread, run_lanes
@@ -136,6 +136,7 @@ class _Session:
         self._all_cases: list[Case] = []
 
     def run(self) -> SweepOutcome:
+        self.store.on_wait(lambda text: self.post(Message("warning", text, self.clock())))
         plan = self.request.plan or expand(self.sweep)
         resumed = self.request.resume
         before = self.store.devices(resumed.run_id) if resumed is not None else {}
@@ -152,6 +153,8 @@ class _Session:
         _require_work(plan, lanes, absent)
         if self.sweep.measure.sentinel:
             plan = with_sentinels(plan, lanes, self.interrupt.cancel, self.request.cache_dir)
+            if resumed is not None:
+                plan = with_sentinels_of(plan, lanes, self.store.cases(resumed.run_id))
         with ExitStack() as stack:
             held = {lane.device.device_id: stack.enter_context(self._lease(lane)) for lane in lanes if lane.cases}
             run, ledger, done, measured = self._open(plan, lanes)
@@ -234,7 +237,7 @@ class _Session:
                 len(done),
                 self.sweep.measure.blocks,
                 self.clock(),
-                self.sweep.measure.sustained_s,
+                self.sweep.measure.sustained_s if self.request.rounds is None else 0.0,  # pairs make no such passes
             )
         )
         for lane in lanes:

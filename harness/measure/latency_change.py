@@ -66,9 +66,13 @@ def judge_latency(
     if comparison is None:
         note = f"fewer than two blocks hold both arms, {LOOKS[0]} are the least for an answer"
         return replace(blank, verdict=ComparisonVerdict.INCONCLUSIVE, note=_joined(note, *remarks))
+    verdict = comparison.verdict
+    if verdict is ComparisonVerdict.IMPROVEMENT and _fell_back(candidate) and not _fell_back(base):
+        verdict = ComparisonVerdict.INCONCLUSIVE
+        remarks.append("what was asked for did not run, so that it wins nothing")
     return replace(
         blank,
-        verdict=comparison.verdict,
+        verdict=verdict,
         ratio=comparison.ratio,
         ci_low=comparison.ci_low,
         ci_high=comparison.ci_high,
@@ -168,6 +172,10 @@ def _remarks(base: Arm, candidate: Arm) -> list[str]:
     if base.is_wrong and candidate.is_wrong:
         found.append("both arms give wrong outputs")
     return found
+
+
+def _fell_back(arm: Arm) -> bool:
+    return arm.row.verdict is Verdict.FELL_BACK
 
 
 def _because(arm: Arm) -> str:

@@ -108,13 +108,24 @@ def is_suspicious(policy: ScreenThenConfirm, arm_a: Sequence[BlockMedian], arm_b
 def _screened(
     policy: ScreenThenConfirm, arm_a: Sequence[BlockMedian], arm_b: Sequence[BlockMedian], noise_floor: float
 ) -> Comparison:
-    outcome = compare_blocks(arm_a, arm_b, noise_floor=noise_floor, final=True)
-    enough = 2 * outcome.available > policy.screen_blocks
-    if not enough or is_suspicious(policy, arm_a, arm_b):
-        return outcome
+    screen = [[entry for entry in arm if entry.block < policy.screen_blocks] for arm in (arm_a, arm_b)]
+    if _complete(*screen) < 2:  # the last block of a screen that mostly failed, and the first one after it
+        screen = [list(arm_a), list(arm_b)]
+    outcome = compare_blocks(screen[0], screen[1], noise_floor=noise_floor, final=True)
+    unsettled = replace(outcome, verdict=ComparisonVerdict.INCONCLUSIVE)
+    if is_suspicious(policy, arm_a, arm_b):
+        note = "the screen suspects a change, and there are no fresh blocks to confirm it"
+        return replace(unsettled, notes=(*outcome.notes, note))
+    if 2 * outcome.available <= policy.screen_blocks or 2 * _disturbed(*screen) > outcome.available:
+        return unsettled
     change = math.expm1(_screen_median(policy, arm_a, arm_b))
     note = f"cleared by the screen: the median difference {change:+.1%} is within {policy.threshold:.1%}"
     return replace(outcome, verdict=ComparisonVerdict.SAME, notes=(*outcome.notes, note))
+
+
+def _disturbed(arm_a: Sequence[BlockMedian], arm_b: Sequence[BlockMedian]) -> int:
+    """How many blocks have an invocation that there is evidence against: a median stands less than half of them."""
+    return len({entry.block for entry in (*arm_a, *arm_b) if entry.suspect})
 
 
 def _next_look(arm_a: Sequence[BlockMedian], arm_b: Sequence[BlockMedian], made: int, noise_floor: float) -> int:

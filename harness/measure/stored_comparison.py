@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from harness.domain import ContextDifference, RunRecord
+from harness.domain import ContextDifference, RunRecord, Verdict
 from harness.measure.size_change import MEMORY_MIB, MEMORY_SHARE, SIZE_SHARE
 from harness.measure.startup_change import MIN_EFFECT as STARTUP_SHARE
 from harness.measure.startup_change import STARTUP
@@ -17,6 +17,7 @@ from harness.measure.stored_rows import Matched, StoredKey
 from harness.measure.table_compare import TableComparison, compare_tables
 
 Values = NDArray[np.float64]
+WRONG = Verdict.WRONG_OUTPUT.value
 
 
 @dataclass(frozen=True)
@@ -86,7 +87,7 @@ class StoredComparison:
     Attributes:
         pairs: the rows that both have.
         changed: places of the pairs in which something stands out, the largest change of latency first.
-        newly_failing, newly_passing: places of the pairs that ended otherwise.
+        newly_failing, newly_passing: places of the pairs that ended otherwise, or whose outputs are wrong in one run.
         geometric_mean: of the latency ratios, NaN without any.
     """
 
@@ -116,8 +117,9 @@ def compare_stored(runs: StoredRuns) -> StoredComparison:
     refused = np.zeros(len(pairs), np.bool_)
     refused[list(runs.reasons)] = True
     done = [np.array([_is_done(pair[side]) for pair in pairs], np.bool_) for side in (0, 1)]
-    right = np.array([all(key.verdict != "WRONG_OUTPUT" for key in pair) for pair in pairs], np.bool_)
-    timed = ~refused & right
+    wrong = [np.array([pair[side].verdict == WRONG for pair in pairs], np.bool_) for side in (0, 1)]
+    passes = [done[side] & ~wrong[side] for side in (0, 1)]
+    timed = ~refused & ~wrong[0] & ~wrong[1]
     latency = _latency(runs, timed)
     columns = [Column(LATENCY, *_pair(runs, LATENCY), latency.ratio, latency.apart)]
     columns += [_column(runs, metric, timed if metric.unit == "ms" else ~refused) for metric in METRICS[1:-1]]
@@ -130,8 +132,8 @@ def compare_stored(runs: StoredRuns) -> StoredComparison:
         pairs,
         tuple(columns),
         tuple(int(place) for place in changed[np.argsort(-sizes[changed], kind="stable")]),
-        _places(done[0] & ~done[1]),
-        _places(~done[0] & done[1]),
+        _places(passes[0] & ~passes[1]),
+        _places(~passes[0] & passes[1]),
         latency.geometric_mean,
     )
 

@@ -184,7 +184,7 @@ def _bar(
         width_pct=max(1, round(100 * case[name] / (longest_us or 1.0))),
         kernels=kernels,
         grew=_change(change_us, base),
-        most=bool(base) and change_us > 0 and change_us >= _largest_growth(case, base),
+        most=bool(base) and change_us >= _largest_growth(case, base),
     )
 
 

@@ -43,7 +43,7 @@ def render_page(
         scripts: files of that folder to run, in this order; ``tables.js`` sorts and filters each ``table.sortable``.
         data: what the scripts read, as JSON in the element with the id ``data``; None for nothing.
         styles: files of that folder that follow the shared ``page.css``.
-        compress: large `data` is gzip in base64 then (``data-packed``), which the script must unpack, see ``report.js``.
+        compress: large `data` is gzip in base64 then (``data-packed``); the script unpacks it as ``report.js`` does.
         context: the names that the template uses; a name it uses and does not get is an error.
 
     Raises:

@@ -88,8 +88,8 @@ def distributions(records: Sequence[InvocationRecord]) -> dict[str, Distribution
     columns = [column.tolist() for column in quantiles_ms(samples).T]
 
     def distribution(case_id: str, places: Sequence[int]) -> Distribution:
-        found = (tuple(column[place] for place in places) for column in columns)
-        return Distribution(*found, tuple(doubts[place] for place in places), unfinished[case_id])
+        p10, p25, p50, p75, p90 = (tuple(column[place] for place in places) for column in columns)
+        return Distribution(p10, p25, p50, p75, p90, tuple(doubts[place] for place in places), unfinished[case_id])
 
     return {case_id: distribution(case_id, places) for case_id, places in finished.items()}
 

@@ -18,7 +18,7 @@ PANELS_SHOWN = 24
 LINES_SHOWN = 200
 HEADS = (
     *("Case", "First minute, ms", "Settled, ms", "Ratio", "95 % interval", "Slower after", "Settled after"),
-    *("Hottest, °C", "Under load", "Slices", "What was seen"),
+    *("Hottest, °C", "Under load", "Slices"),
 )
 RANKING_HEADS = ("", "First minute", "ms", "Settled", "ms")
 
@@ -36,6 +36,7 @@ def sustained_parts(view: RunView, series: Series) -> dict[str, Any] | None:
         "legend": series.legend(rows),
         "heads": HEADS,
         "lines": [_line(row, passes[row.case_id], series.labels) for row in rows[:LINES_SHOWN]],
+        "words": [f"{series.labels.full(row)}: {pass_sentence(passes[row.case_id])}" for row in rows[:LINES_SHOWN]],
         "lines_left": max(0, len(rows) - LINES_SHOWN),
         "length": _lengths(passes),
         "short": any(one.first_s < 59.5 for one in passes.values()),
@@ -117,7 +118,6 @@ def _line(row: ResultRow, found: Sustained, labels: Labels) -> list[str]:
         number(max(temps, default=None)),
         percent(100 * found.duty),
         str(len(found.points)),
-        evidence_sentence(found) or "—",
     ]
 
 
@@ -167,7 +167,11 @@ def ranking_sentence(found: SustainedRanking, labels: Labels) -> str:
         return f"{winner} {verb} fastest in the first minute; nothing settled, so nobody leads later."
     unsettled = f" {_unsettled(found)}" if found.unsettled else ""
     if {row.case_id for row in first} == {row.case_id for row in settled}:
-        others = f"; behind, {plural(len(found.swaps), 'pair')} change places" if found.swaps else ""
+        others = (
+            f"; behind, {plural(len(found.swaps), 'pair')} {'changes' if len(found.swaps) == 1 else 'change'} places"
+            if found.swaps
+            else ""
+        )
         return f"{winner} {verb} fastest in the first minute and when hot{others}.{unsettled}"
     wins = "wins" if len(first) == 1 else "win"
     hot = f"{_names(settled, found, labels)} when hot ({_hot_figures(found, labels)})"
@@ -206,7 +210,10 @@ def _ranking_parts(found: SustainedRanking, labels: Labels) -> dict[str, Any]:
                 "—" if hot is None else format_latency(settled_ms(hot)),
             )
         )
-    swaps = [f"{_name(one, found, labels)} and {_name(other, found, labels)}" for one, other in found.swaps]
+    told = len(found.swaps) == 1 and found.leader_changes  # the sentence has said it
+    swaps = (
+        [] if told else [f"{_name(one, found, labels)} and {_name(other, found, labels)}" for one, other in found.swaps]
+    )
     left = [_name(row, found, labels) for row in found.left_out]
     return {
         "title": _title(found, labels),

@@ -174,14 +174,29 @@ def test_a_noise_floor_is_asked_for_with_the_latency(bench: Bench) -> None:
     assert asked[-1][2] == pytest.approx(10, rel=0.01)
 
 
-def test_a_killed_run_goes_on_and_repeats_nothing(bench: Bench) -> None:
+@pytest.mark.parametrize(("limit", "again"), [(20, 0), (21, 1), (22, 0)])
+def test_a_killed_run_goes_on_and_repeats_nothing_but_half_a_block(bench: Bench, limit: int, again: int) -> None:
     compared = pairs(2)
-    bench.run(PairedRounds(bench.open(compared), compared, Stopping(Looks())), limit=21)
+    bench.run(PairedRounds(bench.open(compared), compared, Stopping(Looks())), limit=limit)
     done = bench.store.done_keys("r")
     bench.run(PairedRounds(bench.open(compared, done=done), compared, Stopping(Looks())))
     keys = [task.key for task in bench.made if not is_sentinel(task.case)]
-    assert len(set(keys)) == len(keys)
-    assert [bench.blocks(pair.base) for pair in compared] == [list(range(8))] * 2
+    assert len(keys) - len(set(keys)) == again
+    later = [task for task in bench.made[limit:] if task.purpose is Purpose.TIMING and not is_sentinel(task.case)]
+    for first, second in zip(later[::2], later[1::2], strict=True):
+        assert first.block == second.block
+        assert {first.case, second.case} in [{pair.base, pair.candidate} for pair in compared]
+    assert all({*bench.blocks(pair.base)} == {*bench.blocks(pair.candidate)} == {*range(8)} for pair in compared)
+
+
+def test_a_counterpart_that_can_only_run_after_a_resume_gets_whole_blocks(bench: Bench) -> None:
+    compared = pairs(3)
+    context = bench.open(compared)
+    alone = replace(context, cases=tuple(pair.candidate for pair in compared))
+    bench.run(PairedRounds(alone, compared, Stopping(Looks())))
+    done = bench.store.done_keys("r")
+    bench.run(PairedRounds(bench.open(compared, done=done), compared, Stopping(Looks())))
+    assert bench.said().count("SAME") == 3
 
 
 def test_an_arm_that_crashes_ends_its_pair_and_no_other(bench: Bench) -> None:
@@ -207,6 +222,15 @@ def test_the_time_budget_begins_no_further_batch(bench: Bench) -> None:
     assert not any(bench.blocks(pair.base) for pair in compared[BATCH:])
     assert bench.ledger.final_row(compared[-1].base).status is Status.SKIPPED
     assert "2 pairs were not begun" in bench.said()
+
+
+def test_the_time_budget_leaves_out_cases_without_a_counterpart_too(bench: Bench) -> None:
+    compared = pairs(2)
+    context = bench.open(compared)
+    alone = replace(context, cases=(compared[0].base, compared[0].candidate, compared[1].base))
+    bench.run(PairedRounds(alone, compared, Stopping(Looks(), deadline_s=0.0)))
+    assert bench.ledger.final_row(compared[1].base).status is Status.SKIPPED
+    assert "1 pairs were not begun" in bench.said()
 
 
 def test_the_sentinel_runs_in_every_block_with_a_short_window(bench: Bench) -> None:

@@ -141,6 +141,31 @@ def test_an_interrupted_comparison_goes_on(lab: PairBench) -> None:
     assert second.outcomes[0].verdict is ComparisonVerdict.SAME
 
 
+@pytest.mark.parametrize("when", ["begun", "continued"])
+def test_a_comparison_goes_on_where_its_sentinel_cannot_run_any_more_or_only_now(
+    lab: PairBench, when: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    request = lab.pairs(measure=", sentinel: true")
+
+    def press(event: Event) -> None:
+        if isinstance(event, InvocationFinished) and event.block == 1:
+            lab.bench.interrupt.press()
+
+    with monkeypatch.context() as patched:
+        if when == "continued":
+            patched.setattr("harness.lab.sentinel._place", lambda *arguments: None)
+        first = lab.run(request, press)
+    assert first.state == "interrupted"
+    with lab.store() as store:
+        unfinished = store.unfinished_run(request.sha256)
+    lab.bench.interrupt = Interrupt()
+    if when == "begun":
+        monkeypatch.setattr("harness.lab.sentinel._place", lambda *arguments: None)
+    second = lab.run(replace(request, resume=unfinished))
+    assert (second.run_id, second.state) == (first.run_id, "finished")
+    assert second.outcomes[0].verdict is ComparisonVerdict.SAME
+
+
 def test_a_candidate_that_crashes_is_told_and_not_compared(lab: PairBench) -> None:
     (outcome,) = lab.run(lab.pairs("crash")).outcomes
     assert outcome.verdict is ComparisonVerdict.NOT_COMPARABLE

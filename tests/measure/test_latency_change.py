@@ -123,6 +123,16 @@ def test_a_row_that_fell_back_is_judged_and_it_is_said() -> None:
     assert "the candidate fell back (XNNPACK took 0 of 66 nodes)" in change.note
 
 
+def test_a_candidate_that_fell_back_never_wins() -> None:
+    fell_back = {"verdict": Verdict.FELL_BACK, "reasons": "the GPU took 0 of 66 nodes"}
+    base, candidate = pair(0.5, row=fell_back)
+    change = judged(base, candidate)
+    assert (change.verdict, change.ratio) == (Word.INCONCLUSIVE, pytest.approx(0.5, rel=0.01))
+    assert "it wins nothing" in change.note
+    both = judged(replace(base, row=replace(base.row, **fell_back)), candidate)
+    assert both.verdict is Word.IMPROVEMENT
+
+
 def test_what_is_not_alike_gets_no_ratio() -> None:
     base, candidate = pair(1.5)
     base, candidate = (

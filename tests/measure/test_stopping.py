@@ -1,4 +1,5 @@
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -97,6 +98,25 @@ def test_a_screen_whose_blocks_mostly_failed_clears_nobody() -> None:
     comparison, stage = settle(ScreenThenConfirm(), base[:2], candidate[:2])
     assert comparison is not None
     assert (comparison.verdict, stage) == (Verdict.INCONCLUSIVE, SCREEN)
+
+
+@pytest.mark.parametrize("screen_blocks", [6, 8, 12])
+def test_a_screen_alone_confirms_nothing(screen_blocks: int) -> None:
+    policy = ScreenThenConfirm(screen_blocks)
+    comparison, stage = settle(policy, *arms(screen_blocks + 1, 0.06))
+    assert comparison is not None
+    assert (comparison.verdict, stage, comparison.blocks) == (Verdict.INCONCLUSIVE, SCREEN, min(screen_blocks, 12))
+    assert "no fresh blocks to confirm it" in comparison.notes[-1]
+
+
+@pytest.mark.parametrize(("disturbed", "verdict"), [(3, Verdict.SAME), (4, Verdict.INCONCLUSIVE)])
+def test_a_screen_on_a_throttling_device_clears_nobody(disturbed: int, verdict: Verdict) -> None:
+    base, candidate = arms(6, 0.0)
+    base = [replace(entry, suspect=entry.block < disturbed) for entry in base]
+    comparison, _ = settle(ScreenThenConfirm(), base, candidate)
+    assert comparison is not None
+    assert comparison.verdict is verdict
+    assert "cool the device" in comparison.notes[0]
 
 
 def test_the_screen_is_the_median_and_so_stands_an_outlier() -> None:

@@ -94,6 +94,17 @@ def test_the_speed_of_wrong_outputs_means_nothing() -> None:
     assert found.changed == (0,)  # its size is what it is
 
 
+def test_outputs_that_became_wrong_are_a_failure_and_never_unchanged() -> None:
+    wrong = {"verdict": "WRONG_OUTPUT"}
+    keys = [
+        (Key("a", 1), Key("a", 1, **wrong)),
+        (Key("b", 2, **wrong), Key("b", 2)),
+        (Key("c", 3, **wrong), Key("c", 3, **wrong)),
+    ]
+    found = compared(keys=keys, values=latencies([10, 10, 10], [10, 10, 10]))
+    assert (found.newly_failing, found.newly_passing, found.unchanged) == ((0,), (1,), 1)
+
+
 def test_two_runs_without_a_common_row() -> None:
     found = compared(0)
     assert found.pairs == ()

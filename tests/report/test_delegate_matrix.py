@@ -31,6 +31,7 @@ def test_no_ratio_where_nothing_can_be_compared() -> None:
     crashed = squares(run_view(models=(MOBILENET,)))["mobilenet_v2 · int16x8", "cpu builtin"]
     assert crashed.ratio == ""
     assert crashed.doubt == "crashed"
+    assert crashed.word == ""
     assert "none" in crashed.classes
 
 

@@ -11,14 +11,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 from markupsafe import Markup
 
-from harness.domain import RunView, Verdict
+from harness.domain import Evidence, InvocationResult, RunView, Status, Verdict
 from harness.report.plots.latency import PANELS_SHOWN, steadiness
 from harness.report.plots.series import Series
-from harness.report.plots.svg import Axis, element, fraction_axis, log_axis, marker, shapes
+from harness.report.plots.svg import Axis, color, element, fraction_axis, log_axis, marker, markers, shapes
 from harness.report.plots.trace import SEGMENTS_SHOWN, traces
-from harness.report.plots.tradeoff import quality, tradeoffs
+from harness.report.plots.tradeoff import POINTS_WHOLE, quality, tradeoffs
 from harness.report.plots.variants import variant_charts
-from harness.report.reduce import distributions, quantiles_ms
+from harness.report.reduce import Distribution, distributions, doubt_of, quantiles_ms
 from tests.report.factory import DIGITS, MOBILENET, XNNPACK, row, run_view
 from tests.report.hostile import hostile_view
 
@@ -215,3 +215,111 @@ def test_an_axis_of_fractions_never_promises_more_than_all(values: list[float]) 
     assert axis.low <= min(values)
     assert max(values) <= axis.high
     assert max(axis.ticks(), default=0.0) <= 1.0 + 1e-9
+
+
+def one_case(p50s_ms: list[float], doubts: dict[int, str] | None = None) -> Distribution:
+    times = tuple(p50s_ms)
+    found = tuple((doubts or {}).get(index, "") for index in range(len(times)))
+    return Distribution(times, times, times, times, times, found)
+
+
+def panel_of(distribution: Distribution) -> str:
+    rows = (row(latency_p50_ms=1.0, latency_ci_low_ms=0.99, latency_ci_high_ms=1.01),)
+    (group,) = steadiness(rows, {rows[0].case_id: distribution}, Series.of(rows)).groups
+    return str(group[1][0])
+
+
+def strokes(panel: str, name: str) -> int:
+    found = re.search(rf'class="{name}" d="([^"]+)"', panel)
+    return len(re.findall("M", found[1])) if found else 0
+
+
+def test_a_suspect_invocation_is_crossed_and_one_off_the_scale_is_an_arrow() -> None:
+    panel = panel_of(one_case([1.0] * 7 + [1.002, 9.0], {2: "the clock fell"}))
+    assert strokes(panel, "dots") == 7
+    assert strokes(panel, "cross") == 1
+    assert strokes(panel, "arrow") == 1
+    assert "1 suspect: the clock fell" in panel
+
+
+def test_of_many_invocations_no_outlier_and_no_suspect_is_hidden() -> None:
+    times = [1.0 + 0.001 * (index % 7) for index in range(500)]
+    times[123], times[321] = 5.0, 4.0
+    panel = panel_of(one_case(times, {77: "other processes ran", 78: "other processes ran"}))
+    assert strokes(panel, "arrow") == 2
+    assert strokes(panel, "cross") == 2
+    assert 20 <= strokes(panel, "dots") <= 40
+    assert "500 invocations; 2 suspect" in panel
+
+
+def test_cases_without_a_panel_are_strokes_of_an_overview_with_their_outliers() -> None:
+    rows = [row(case_id=str(index)) for index in range(PANELS_SHOWN + 30)]
+    spreads = {one.case_id: one_case([1.0, 1.01, 0.99, 1.0]) for one in rows}
+    spreads["5"] = one_case([1.0, 1.004, 0.996, 1.0], {1: "the clock fell"})
+    found = steadiness(rows, spreads, Series.of(rows))
+    assert found.folded == 30
+    (overview,) = found.overviews
+    assert strokes(overview, "s0 range") == 30
+    assert strokes(overview, "cross") == 1
+    assert "30 cases, 120 invocations, 1 of them marked" in overview
+
+
+def test_invocations_are_doubted_by_the_rules_of_their_case() -> None:
+    fell = Evidence(clock_start_ghz=2.0, clock_end_ghz=1.8)
+    assert doubt_of(InvocationResult(Status.DONE, evidence=fell)) == "the clock fell"
+    assert doubt_of(InvocationResult(Status.DONE, evidence=Evidence(foreign_load=0.2))) == "other processes ran"
+    assert doubt_of(InvocationResult(Status.DONE, warmup_capped=True)) == "still warming up"
+    assert doubt_of(InvocationResult(Status.DONE)) == ""
+
+
+def test_unfinished_invocations_are_counted() -> None:
+    view = run_view(models=(DIGITS,), variants=("float32",), backends=(XNNPACK,), blocks=3)
+    crashed = replace(view.invocations[0], result=InvocationResult(Status.CRASHED))
+    spreads = distributions((crashed, *view.invocations[1:]))
+    found = spreads[view.rows[0].case_id]
+    assert found.unfinished == 1
+    assert len(found.p50s_ms) == 2
+    (group,) = steadiness(view.rows, spreads, Series.of(view.rows)).groups
+    assert "2 invocations; 1 did not finish" in group[1][0]
+
+
+def test_series_differ_in_shape_or_colour_up_to_sixty_four() -> None:
+    looks = {(re.search(r"#m\d", marker(style, 0, 0, "m")), color(style)) for style in range(64)}
+    assert len({(found[0], shade) for found, shade in looks if found}) == 64
+
+
+def test_many_markers_are_small_and_each_place_is_there_once() -> None:
+    text = markers([(0, "m", 1.2, 2.3), (0, "m", 1.4, 2.1), (1, "m dim", 5, 6), (9, "m", 1, 1)])
+    assert text.count("<use") == 3
+    assert '<g class="s0 m"><use href=#m0 x=1 y=2 /></g>' in text
+    assert '<g class="s4 m"><use href=#m1 x=1 y=1 /></g>' in text
+
+
+def test_a_crowded_trade_off_keeps_the_front_whole() -> None:
+    rows = [
+        row(case_id=str(index), latency_p50_ms=1.0 + index, accuracy_metric="top1", accuracy=0.5 + 0.001 * (index == 7))
+        for index in range(POINTS_WHOLE + 20)
+    ]
+    (panel,) = tradeoffs(rows, {}, Series.of(rows))
+    assert panel.count("<title>") == 2
+    assert "2 on the front" in panel
+    assert panel.count("<use") >= 60
+    assert "whiskers of the front only" in panel
+
+
+def test_a_crowded_variant_shows_the_fastest_of_each_backend_and_says_so() -> None:
+    rows = [row(case_id=str(index), latency_p50_ms=100.0 - index, model_size_mb=1.0) for index in range(80)]
+    rows[3] = replace(rows[3], verdict=Verdict.NOISY)
+    (figure,) = variant_charts(rows, Series.of(rows))
+    assert figure.count("<use") == 2
+    assert "21.00" in figure
+    assert "78 slower rows are folded" in figure
+
+
+def test_traces_of_many_devices_share_the_room() -> None:
+    one = run_view(models=(DIGITS,), blocks=200, samples=2)
+    places = {found.case_id: "a" for found in one.rows}
+    ((_, (alone, *_)),) = traces(one.invocations, places)
+    many = {found.case_id: str(index) for index, found in enumerate(one.rows)}
+    (_, (shared, *_)), *_ = traces(one.invocations, many)
+    assert len(shared) < 0.4 * len(alone)

@@ -66,11 +66,17 @@ def _series(outcome: PairOutcome) -> str:
 
 def _figures(change: MetricChange) -> Iterator[Cell]:
     yield EMPTY if change.ratio is None else Cell(figure(change.ratio), change.ratio)
-    yield words(interval(change.ci_low, change.ci_high) or "—")
+    yield words(_interval(change))
     yield EMPTY if change.p is None else Cell(number(change.p, 2), change.p)
     yield EMPTY if change.mde is None else Cell(_effect(change), change.mde)
     yield Cell(f"{change.blocks}", change.blocks) if change.blocks else EMPTY
     yield words(f"{number(change.base, 4)} → {number(change.candidate, 4)} {change.unit}".rstrip())
+
+
+def _interval(change: MetricChange) -> str:
+    """The interval of the accuracy has another confidence than its column says."""
+    text = interval(change.ci_low, change.ci_high)
+    return f"{text} (95 %)" if text and change.metric == "accuracy" else text or "—"
 
 
 def _effect(change: MetricChange) -> str:

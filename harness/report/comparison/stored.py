@@ -12,7 +12,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from harness.domain import ComparisonVerdict
-from harness.measure.stored_comparison import Column, StoredComparison
+from harness.measure.stored_comparison import WRONG, Column, StoredComparison
 from harness.measure.stored_rows import Fields, StoredKey
 from harness.report.comparison.wording import figure
 from harness.report.csv_files import csv_table
@@ -141,7 +141,7 @@ def _pair_json(view: StoredView, place: int) -> dict[str, Any]:
 
 def _ended_json(view: StoredView, place: int) -> dict[str, Any]:
     a, b = view.found.pairs[place]
-    return {"series": view.pair(place), "base": a.status, "candidate": b.status, "reason": _reason(view, place)}
+    return {"series": view.pair(place), "base": _ending(a), "candidate": _ending(b), "reason": _reason(view, place)}
 
 
 def _known(value: float) -> float | None:
@@ -186,11 +186,16 @@ def _verdicts(view: StoredView, place: int) -> str:
     return told[0] if told[0] == told[1] else f"{told[0]} → {told[1]}"
 
 
+def _ending(key: StoredKey) -> str:
+    """How a row ended; wrong outputs are a failure of their own."""
+    return WRONG if key.verdict == WRONG else key.status
+
+
 def _reason(view: StoredView, place: int) -> str:
     """Why the failed side of a pair failed."""
     for side in (1, 0):
         key = view.found.pairs[place][side]
-        if key.status != "DONE":
+        if _ending(key) != "DONE":
             return str((view.names[side].get(key.case_id) or {}).get("reasons") or "").split("; ")[0]
     return ""
 
@@ -260,7 +265,7 @@ def _ended(view: StoredView, places: Sequence[int]) -> list[str]:
     for place in places[:NAMES_SHOWN]:
         a, b = view.found.pairs[place]
         why = clip(_reason(view, place), 160)
-        texts.append(f"{view.pair(place)}: {a.status} → {b.status}{f' ({why})' if why else ''}")
+        texts.append(f"{view.pair(place)}: {_ending(a)} → {_ending(b)}{f' ({why})' if why else ''}")
     return texts + _left(len(places) - NAMES_SHOWN)
 
 
