@@ -13,7 +13,7 @@ endif
 demo: $(VENV)/installed
 	$(BIN)/harness run docs/examples/demo.yaml
 
-test: $(VENV)/tox browser phone-tools
+test: $(VENV)/tox browser phone-tools database
 	$(BIN)/tox run
 
 lint: $(VENV)/tox
@@ -47,6 +47,13 @@ phone-tools:
 	    apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $$missing; \
 	  else echo "Tests that need them will be skipped, the virtual phone's among them: apt-get install$$missing"; fi; fi
 	@$(PYTHON) -m tests.phone.build || true
+
+# The store's tests on a PostgreSQL of their own. Same rule; Debian keeps the server's programs out of PATH.
+database:
+	@ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 || { \
+	  if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+	    apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends postgresql; \
+	  else echo "No PostgreSQL server: the store's tests on it will be skipped (apt-get install postgresql)."; fi; }
 
 # Debian keeps the part of Python that makes environments in a package of its own.
 $(VENV)/bin/python:

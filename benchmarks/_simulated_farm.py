@@ -24,7 +24,8 @@ YEAR, LAST_NIGHT_OF_STEP = 365, 10
 MOST_BLOCKS = 36  # the screen and the last look after it
 WILD_SHARE, WILD_SLOWER = 0.05, (0.10, 0.30)
 UPDATE_EVERY, UPDATE = 120, 0.08
-SEASON, SEASON_NIGHTS = 0.15, 60
+SEASON, SEASON_NIGHTS = 0.15, 120
+WARMING_SPREAD = 0.01
 SENTINEL_SD, DEVICE_ID = 0.004, "phone"
 START = datetime(2026, 1, 1, 2, tzinfo=timezone.utc)
 
@@ -43,18 +44,21 @@ def season(night: int) -> float:
 
 @dataclass(frozen=True)
 class Weather:
-    """A night of one phone: how much slower it is than at first, and what its sessions are like."""
+    """A night of one phone: how much slower it is than at first, and what its sessions are like. `is_usual` is False on
+    wild nights, and on those that follow an update of the system until most of the level before is of its time."""
 
     level: float
     device: SimulatedDevice
+    is_usual: bool
 
 
 class Farm:
     """One phone. Counts are of nights and series: `paged` called somebody, `awaiting` would have by a second night."""
 
     def __init__(self, rng: np.random.Generator, models: Sequence[str], device: SimulatedDevice) -> None:
-        self.paged = self.awaiting = self.device_events = self.changes = 0
+        self.paged = self.awaiting = self.changes = self.device_events = self.device_events_of_nothing = 0
         self._rng, self._models, self._device, self._night = rng, models, device, 0
+        self._warming = float(rng.uniform(*device.drift))
         self._nights: list[list[DatedOutcome]] = []
         self._sentinel: deque[float] = deque(maxlen=NIGHTS)
 
@@ -64,7 +68,9 @@ class Farm:
             night = self._make({})
             self.paged += _series(night, "REGRESSION")
             self.awaiting += _series(night, "AWAITING")
-            self.device_events += sum(event.kind == "DEVICE" for event in night.events)
+            told = sum(event.kind == "DEVICE" for event in night.events)
+            self.device_events += told
+            self.device_events_of_nothing += told * self._weather.is_usual
         self.changes += sum(len(one.changes) for one in series_histories(list(chain(*self._nights))))
 
     def step(self, model: str, effect: float) -> int | None:
@@ -77,7 +83,7 @@ class Farm:
 
     def _make(self, effects: Mapping[str, float]) -> Night:
         at, run_id = (START + timedelta(days=self._night)).isoformat(timespec="seconds"), f"night-{self._night}"
-        weather = self._weather()
+        weather = self._weather = self._next_weather()
         outcomes = [self._measured(model, weather, effects.get(model, 0.0)) for model in self._models]
         tonight_ms = weather.level * float(np.exp(weather.device.drift[0] + self._rng.normal(0.0, SENTINEL_SD)))
         night = decide(
@@ -94,14 +100,16 @@ class Farm:
         self._night += 1
         return night
 
-    def _weather(self) -> Weather:
-        drift = float(self._rng.uniform(*self._device.drift))  # one session for all models of a night
+    def _next_weather(self) -> Weather:
+        # One session for all models of a night; a phone in its place warms up much the same every night.
+        drift = self._warming + float(self._rng.uniform(-WARMING_SPREAD, WARMING_SPREAD))
         device = replace(self._device, drift=(drift, drift))
         level = season(self._night) * (1.0 + UPDATE) ** (self._night // UPDATE_EVERY % 2)
-        if self._rng.random() < WILD_SHARE:
+        is_wild = bool(self._rng.random() < WILD_SHARE)
+        if is_wild:
             level *= 1.0 + self._rng.uniform(*WILD_SLOWER)
             device = replace(device, process_sd=3 * device.process_sd)
-        return Weather(level, device)
+        return Weather(level, device, is_usual=not is_wild and self._night % UPDATE_EVERY >= NIGHTS)
 
     def _measured(self, model: str, weather: Weather, effect: float) -> PairOutcome:
         session = simulate_session(self._rng, weather.device, MOST_BLOCKS, effect)

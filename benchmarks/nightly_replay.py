@@ -28,19 +28,22 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
+from unittest.mock import patch
 
 import numpy as np
 
 from benchmarks._simulated_farm import Farm, season, upper_bound
 from benchmarks._stand_in_phone import StandInPhone, factors, model_file, stand_in_phone
 from harness.content import file_digest
+from harness.devices.android.telemetry import Telemetry
 from harness.domain import Night
 from harness.lab.baseline import PinRequest, pin_baseline
 from harness.lab.history import stored_histories, stored_nights
 from harness.lab.interrupt import Interrupt
 from harness.lab.nightly import Around, NightRequest, run_night
-from harness.lab.pairs import run_pairs
+from harness.lab.pairs import PairsRequest, PairsResult, run_pairs
 from harness.measure.history import SeriesHistory
 from harness.measure.simulator import SimulatedDevice
 from harness.store import LeaseBook, Store
@@ -56,6 +59,7 @@ INVOCATIONS = 1000  # more than a night has
 LATENCIES_US = {"classifier": 4000, "detector": 9000, "segmenter": 15000, "speech": 2500}
 SENTINEL_US = 1200
 DEVICE = SimulatedDevice().drifting()
+AT_ITS_PLACE = replace(DEVICE, drift=(0.14, 0.16))  # a phone warms up much the same every night
 SWEEP = """\
 name: replay
 adb_server: {server}
@@ -78,10 +82,10 @@ def level(night: int) -> float:
 
 def conditions(rng: np.random.Generator, night: int) -> list[float]:
     """The factor of every invocation of a night."""
-    slower, device = level(night), DEVICE
+    slower, device = level(night), AT_ITS_PLACE
     if night in WILD_NIGHTS:
         slower *= 1.0 + rng.uniform(0.10, 0.30)
-        device = replace(DEVICE, process_sd=3 * DEVICE.process_sd)
+        device = replace(device, process_sd=3 * device.process_sd)
     return [slower * factor for factor in factors(rng, device, INVOCATIONS)]
 
 
@@ -132,14 +136,19 @@ class Replay:
         return parse_sweep(text, str(self._folder / "replay.yaml"), known_models=())
 
 
-def _no_link(_: object) -> object:
+def _no_link(request: PairsRequest) -> PairsResult:
     raise SystemExit("there is no baseline before the first")
 
 
 @contextmanager
 def replaying() -> Iterator[Replay]:
-    """A phone and a store, while the block lasts."""
-    with tempfile.TemporaryDirectory(prefix="replay-") as name:
+    """A phone and a store, while the block lasts.
+
+    An invocation that takes no time would wait half a second for what the phone was like at its end: that is told ten
+    times as often here.
+    """
+    hasty = partial(Telemetry, interval_s=0.05, slow_every=100)
+    with patch("harness.devices.android.watcher.Telemetry", hasty), tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         with (
             stand_in_phone(folder) as place,
@@ -259,7 +268,10 @@ def simulate(years: int) -> bool:
         print(f"  {what}: {count}, {count / series_years:.3f} a series and year, at most {bound:.3f} (95 %)")
     awaiting = sum(farm.awaiting for farm in farms) / series_years
     print(f"  one night's suspicion, which calls nobody: {awaiting:.2f} a series and year")
-    print(f"  DEVICE events: {sum(farm.device_events for farm in farms) / years:.1f} a phone and year")
+    events = [
+        sum(getattr(farm, name) for farm in farms) / years for name in ("device_events", "device_events_of_nothing")
+    ]
+    print(f"  DEVICE events: {events[0]:.1f} a phone and year, {events[1]:.1f} of them on nights like those before")
     delays = sorted(number for number in found if number is not None)
     told = f"on night {int(np.median(delays))} in the median, {delays[-1]} at the latest" if delays else "never"
     print(f"  a step of {STEP:.0%} is paged in {len(delays)} of {years}, {told}")

@@ -51,7 +51,7 @@ SWEEP = """\
 name: real_regression
 models: [{{name: net, file: "{model}"}}]
 variants: [float32]
-measure: {{min_s: 0.3, max_s: 1, warmup_min_s: 0.1, warmup_max_s: 0.5, memory: false, profile: false, seed: {seed}}}
+measure: {{min_s: 0.3, max_s: 1, warmup_min_s: 0.1, warmup_max_s: 0.3, memory: false, profile: false, seed: {seed}}}
 """
 INFER = """
 import sys
@@ -132,6 +132,7 @@ class Session:
 
     verdict: str
     ratio: float | None
+    base_ms: float
     blocks: int
     device_s: float
     by_mean: str
@@ -179,7 +180,8 @@ def told(result: PairsResult, base: list[InvocationRecord], candidate: list[Invo
     by_mean = first[1] / first[0] if not 1 / 1.05 <= first[1] / first[0] <= 1.05 else 1.0
     by_rank = float(np.median(pooled[1])) / float(np.median(pooled[0])) if p < 0.05 else 1.0
     device_s = sum(one.result.wall_s or 0.0 for one in (*base, *candidate))
-    return Session(str(change.verdict), change.ratio, change.blocks, device_s, word(by_mean), word(by_rank))
+    base_ms = float(np.median([np.median(each) for each in samples[0]])) / 1e6
+    return Session(str(change.verdict), change.ratio, base_ms, change.blocks, device_s, word(by_mean), word(by_rank))
 
 
 def word(ratio: float) -> str:
@@ -198,7 +200,8 @@ def report(what: str, sessions: Sequence[Session]) -> bool:
     right = counts[REGRESSION] if found else len(sessions) - counts[REGRESSION] - counts[IMPROVEMENT]
     print(f"{what}: {'found' if found else 'not alarmed'} in {right} of {len(sessions)}: {listed(counts)}")
     if ratios:
-        print(f"  mean ratio {np.mean(ratios):.4f}, from {min(ratios):.4f} to {max(ratios):.4f}")
+        base_ms = np.median([one.base_ms for one in sessions])
+        print(f"  mean ratio {np.mean(ratios):.4f}, from {min(ratios):.4f} to {max(ratios):.4f}; base {base_ms:.2f} ms")
     blocks, device_s = ([getattr(one, name) for one in sessions] for name in ("blocks", "device_s"))
     print(f"  blocks {np.mean(blocks):.1f} in the mean, {max(blocks)} at most; device time {np.mean(device_s):.1f} s")
     for habit, name in (("one invocation each, mean ±5 %", "by_mean"), ("Mann-Whitney, pooled", "by_mann_whitney")):

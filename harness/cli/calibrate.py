@@ -117,7 +117,8 @@ class _Asked:
         if self.sweep_path is not None:
             sweep = load_sweep(self.sweep_path, known_models=recipe_names())
         else:
-            names = [name.strip() for name in (self.models or MODELS).split(",") if name.strip()]
+            names = [name.strip() for name in (MODELS if self.models is None else self.models).split(",")]
+            names = [name for name in names if name]
             text = json.dumps({"name": "calibrate", "models": names, "variants": VARIANTS})
             sweep = parse_sweep(text, "--models", known_models=recipe_names(), folder=Path.cwd())
         if self.adb_server:

@@ -191,11 +191,18 @@ def _outcomes(outcomes: Sequence[PairOutcome], notes: Sequence[str]) -> Rendered
     from harness.report.comparison.outcomes import outcomes_json, overall, render_outcomes
 
     codes = {ComparisonVerdict.REGRESSION: EXIT_FAILED_ROW, ComparisonVerdict.INCONCLUSIVE: EXIT_INCONCLUSIVE}
+    broken = [outcome.series for outcome in outcomes if _newly_failing(outcome)]
+    told = [*notes, *(f"The candidate fails where the base does not: {series}" for series in broken)]
     return (
-        lambda form, width: render_outcomes(outcomes, notes, form, width),
-        outcomes_json(outcomes, notes),
-        codes.get(overall(outcomes), EXIT_OK),
+        lambda form, width: render_outcomes(outcomes, told, form, width),
+        outcomes_json(outcomes, told),
+        EXIT_FAILED_ROW if broken else codes.get(overall(outcomes), EXIT_OK),
     )
+
+
+def _newly_failing(outcome: PairOutcome) -> bool:
+    """Whether the candidate itself fails, and not the device or the person at the keyboard."""
+    return outcome.base_status == "DONE" and outcome.candidate_status in ("FAILED", "CRASHED", "TIMEOUT", "OOM")
 
 
 # ---- stored ----------------------------------------------------------------------------------------------------------

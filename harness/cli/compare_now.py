@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from harness.cli.live import live_session, make_reports_dir
 from harness.cli.options import DEFAULT_REPORTS_DIR, store_location
-from harness.errors import UsageError
+from harness.errors import ModelFileError, UsageError
 
 if TYPE_CHECKING:
     from harness.domain import RunRecord
@@ -146,7 +146,10 @@ def _variant(path: Path) -> str:
         return "float32"
     from harness.prepare.inspection import inspect_model
 
-    return inspect_model(path).variant
+    try:
+        return inspect_model(path).variant
+    except ModelFileError as error:  # exit code 1 would be read as a regression
+        raise UsageError(error.what, where=error.where, remedy=error.remedy) from error
 
 
 def _require_pairs(pairing: Pairing, asked: Measurement) -> None:

@@ -7,6 +7,7 @@ from fnmatch import fnmatchcase
 from typing import Any
 
 from harness.domain import DatedOutcome, RunRecord
+from harness.lab.night_plan import is_a_a
 from harness.measure.history import NightContext, SeriesHistory, series_histories
 from harness.store import Store
 
@@ -23,7 +24,7 @@ _PROTOCOL = {
 def stored_nights(
     store: Store, *, series: str = "*", device_id: str | None = None, since: str | None = None
 ) -> tuple[DatedOutcome, ...]:
-    """The outcomes of all nights, oldest first.
+    """The outcomes of all nights, oldest first, without their A/A sets.
 
     Args:
         store: where they are.
@@ -35,7 +36,8 @@ def stored_nights(
         StoreError: `since` is no point in time.
     """
     nights = store.outcome_history(device_id=device_id, since=since, purpose=PURPOSE)
-    return tuple(one for one in nights if any(fnmatchcase(name, series) for name in _names(one)))
+    told = (one for one in nights if not is_a_a(one.outcome.series))
+    return tuple(one for one in told if any(fnmatchcase(name, series) for name in _names(one)))
 
 
 def _names(night: DatedOutcome) -> tuple[str, str]:

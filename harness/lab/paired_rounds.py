@@ -98,6 +98,9 @@ class PairedRounds:
         open_pairs = list(pairs)
         while open_pairs:
             missing = {pair: self._missing(pair) for pair in open_pairs}
+            begun = any(blocks.start for blocks in missing.values())
+            if begun and self._out_of_time():
+                missing = dict.fromkeys(open_pairs, range(0))  # what is open stays INCONCLUSIVE
             for pair in [pair for pair in open_pairs if not missing[pair]]:
                 self._tell(pair)
                 open_pairs.remove(pair)

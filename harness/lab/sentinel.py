@@ -5,14 +5,14 @@ Its model file never changes, so its latency is one series over all runs of a de
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from threading import Event
 
 from harness import assets
 from harness.domain import CANDIDATE, Backend, Case, MeasureSettings, ModelRef, RuntimeRef, Target
-from harness.errors import DeviceError, TransientError
+from harness.errors import DeviceError, TransientError, UsageError
 from harness.lab.assignment import LaneCases
 from harness.runtimes import open_runtime
 from harness.sweep import Plan
@@ -25,6 +25,18 @@ WARMUP_S = 0.3
 def is_sentinel(case: Case) -> bool:
     """Whether `case` is the sentinel of some device."""
     return case.model.name == SENTINEL
+
+
+def require_name_free(cases: Iterable[Case]) -> None:
+    """
+    Raises:
+        UsageError: a model has the sentinel's name; it would get its short window, and no place among the pairs.
+    """
+    if any(map(is_sentinel, cases)):
+        raise UsageError(
+            f"no model can be called {SENTINEL}: that is the harness's own workload",
+            remedy="Give it another name in the sweep: `models: [{file: PATH, name: NAME}]`.",
+        )
 
 
 def sentinel_window(measure: MeasureSettings) -> MeasureSettings:

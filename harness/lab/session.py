@@ -48,7 +48,7 @@ from harness.lab.lane import Lane, LaneContext, utc_now
 from harness.lab.ledger import Ledger
 from harness.lab.rounds import FixedRounds, Rounds, RoundsContext
 from harness.lab.same import require_same_devices, require_same_file, wanted_variants
-from harness.lab.sentinel import with_sentinels, with_sentinels_of
+from harness.lab.sentinel import require_name_free, with_sentinels, with_sentinels_of
 from harness.lab.sustained import settled_keys
 from harness.lab.tasks import DoneKey, remaining, tasks_for
 from harness.lab.threads import LaneThread, run_lanes
@@ -138,6 +138,7 @@ class _Session:
     def run(self) -> SweepOutcome:
         self.store.on_wait(lambda text: self.post(Message("warning", text, self.clock())))
         plan = self.request.plan or expand(self.sweep)
+        require_name_free(plan.cases)
         resumed = self.request.resume
         before = self.store.devices(resumed.run_id) if resumed is not None else {}
         lanes, absent = assign(

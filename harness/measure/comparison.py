@@ -69,7 +69,10 @@ class Comparison:
 
 
 def block_medians(records: Iterable[InvocationRecord]) -> tuple[BlockMedian, ...]:
-    """The timing invocations of one case as an arm: of each block the last attempt, if it succeeded."""
+    """The timing invocations of one case as an arm: of each block the last attempt, if it succeeded.
+
+    A median of 0, as a tool with whole microseconds prints it of a tiny model, is no time.
+    """
     last: dict[int, InvocationRecord] = {}
     for record in records:
         if record.purpose is Purpose.TIMING and record.attempt >= last.get(record.block, record).attempt:
@@ -77,7 +80,9 @@ def block_medians(records: Iterable[InvocationRecord]) -> tuple[BlockMedian, ...
     return tuple(
         _block_median(record, summary)
         for _, record in sorted(last.items())
-        if record.result.status is Status.DONE and (summary := summarise_result(record.result)) is not None
+        if record.result.status is Status.DONE
+        and (summary := summarise_result(record.result)) is not None
+        and summary.median_ms > 0
     )
 
 

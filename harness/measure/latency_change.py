@@ -7,13 +7,16 @@ import re
 from dataclasses import replace
 from typing import TypeGuard
 
-from harness.domain import ComparisonVerdict, MetricChange, ResultRow, Verdict
+from harness.domain import ComparisonVerdict, MetricChange, Purpose, ResultRow, Status, Verdict
 from harness.measure.arm import Arm
 from harness.measure.comparability import timing_reasons
 from harness.measure.comparison import LOOKS, MIN_EFFECT, Comparison
+from harness.measure.summary import last_attempts
 from harness.measure.table_compare import compare_tables
 
 NOT_INTERLEAVED = "the arms did not run interleaved, so a difference may be the device's"
+MORE_FAILURES = 2  # of the candidate than of the base: one may be the machine's
+_NOT_OF_THE_BUILD = (Status.OFFLINE, Status.INTERRUPTED)
 _DOUBTED = (Verdict.FELL_BACK, Verdict.THROTTLED)
 _VERDICT_WORDS = {Verdict.FELL_BACK: "fell back", Verdict.THROTTLED: "was throttled"}
 _ARM = {"A": "the base", "B": "the candidate"}
@@ -66,10 +69,7 @@ def judge_latency(
     if comparison is None:
         note = f"fewer than two blocks hold both arms, {LOOKS[0]} are the least for an answer"
         return replace(blank, verdict=ComparisonVerdict.INCONCLUSIVE, note=_joined(note, *remarks))
-    verdict = comparison.verdict
-    if verdict is ComparisonVerdict.IMPROVEMENT and _fell_back(candidate) and not _fell_back(base):
-        verdict = ComparisonVerdict.INCONCLUSIVE
-        remarks.append("what was asked for did not run, so that it wins nothing")
+    verdict, doubts = _held_back(comparison.verdict, base, candidate)
     return replace(
         blank,
         verdict=verdict,
@@ -80,7 +80,7 @@ def judge_latency(
         mde=comparison.mde,
         min_effect=comparison.min_effect,
         blocks=comparison.blocks,
-        note=_joined(*map(with_arms_named, comparison.notes), *_few(comparison), *remarks),
+        note=_joined(*map(with_arms_named, comparison.notes), *_few(comparison), *doubts, *remarks),
     )
 
 
@@ -172,6 +172,24 @@ def _remarks(base: Arm, candidate: Arm) -> list[str]:
     if base.is_wrong and candidate.is_wrong:
         found.append("both arms give wrong outputs")
     return found
+
+
+def _held_back(verdict: ComparisonVerdict, base: Arm, candidate: Arm) -> tuple[ComparisonVerdict, list[str]]:
+    """The verdict of the blocks, INCONCLUSIVE where it would clear a candidate that it should not; and why."""
+    doubts = []
+    if verdict is ComparisonVerdict.IMPROVEMENT and _fell_back(candidate) and not _fell_back(base):
+        doubts.append("what was asked for did not run, so that it wins nothing")
+    (failed, _), (fails, of) = (_failed(arm) for arm in (base, candidate))
+    if verdict in (ComparisonVerdict.SAME, ComparisonVerdict.IMPROVEMENT) and fails - failed >= MORE_FAILURES:
+        doubts.append(f"{fails} of {of} timing invocations of the candidate failed, {failed} of the base")
+    return (ComparisonVerdict.INCONCLUSIVE if doubts else verdict), doubts
+
+
+def _failed(arm: Arm) -> tuple[int, int]:
+    """How many blocks' invocations failed, and of how many; what a lost device spoilt is not the build's."""
+    tried = last_attempts([record for record in arm.records if record.purpose is Purpose.TIMING])
+    told = [record.result.status for record in tried if record.result.status not in _NOT_OF_THE_BUILD]
+    return sum(status is not Status.DONE for status in told), len(told)
 
 
 def _fell_back(arm: Arm) -> bool:

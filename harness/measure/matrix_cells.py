@@ -59,7 +59,7 @@ def ratio_by_block(
     except ValueError as error:
         return None, str(error)
     verdict = found.verdict if found.available >= LOOKS[0] else None
-    notes = found.notes
+    notes = tuple(map(_with_rows_named, found.notes))
     if noise.quarantine:
         verdict = None if verdict is None else ComparisonVerdict.INCONCLUSIVE
         notes = (noise.quarantine, *notes)
@@ -77,6 +77,11 @@ def ratio_by_block(
         ),
         "",
     )
+
+
+def _with_rows_named(note: str) -> str:
+    """`note` with what a matrix calls the arms A and B of the test."""
+    return note.replace("arm A ", "the reference ").replace("arm B ", "the row ")
 
 
 def ratio_of_levels(reference: ResultRow, row: ResultRow) -> Ratio | None:

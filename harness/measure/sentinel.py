@@ -65,9 +65,10 @@ def _drift(
 ) -> DeviceDrift | None:
     ratios = [(one, ratio) for one in outcomes if one.device_id == device and (ratio := _reference_ratio(one, past))]
     reference = median(ratio for _, ratio in ratios) if ratios else None
+    usual = median(_threshold(past.base_levels(one)[::-1]) for one, _ in ratios) if ratios else MOVED
     ratio = sentinel_ratio(levels)
     by_sentinel = _has_moved(ratio, _threshold(levels.before_ms))
-    by_reference = _has_moved(reference, MOVED)
+    by_reference = _has_moved(reference, usual)
     if not by_sentinel and not (by_reference and len(ratios) >= MIN_SERIES):
         return None
     with_it = tuple(one for one, moved in ratios if _has_moved(moved, MOVED))

@@ -47,6 +47,8 @@ def test_a_phone_that_is_not_there(harness: CommandLine) -> None:
         (("--models", "mobilenet_v9"), "mobilenet_v9"),
         (("--models", "digits_cnn", "--sweep", "a.yaml"), "exclude each other"),
         (("--sweep", "none.yaml"), "none.yaml"),
+        (("--models", ""), "models: it is empty"),
+        (("--models", " , "), "models: it is empty"),
     ],
 )
 def test_wrong_options(harness: CommandLine, options: tuple[str, ...], words: str) -> None:

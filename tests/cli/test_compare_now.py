@@ -24,10 +24,10 @@ __all__ = ["outputs"]
 
 @pytest.fixture
 def builds(tmp_path: Path, outputs: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A folder with `old.yaml`, `new.yaml` (equal) and `slow.yaml` (5 % slower)."""
+    """A folder with `old.yaml`, `new.yaml` (equal), `slow.yaml` (5 % slower) and `broken.yaml` (crashes)."""
     monkeypatch.setenv("HARNESS_LEASES", str(tmp_path / "leases.sqlite"))
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
-    for name, action in (("old", "ok"), ("new", "ok"), ("slow", "slower 1.05")):
+    for name, action in (("old", "ok"), ("new", "ok"), ("slow", "slower 1.05"), ("broken", "crash")):
         (tmp_path / name).mkdir()
         fake = make_interpreter(tmp_path / name, outputs, xnnpack__timing=action)
         text = (
@@ -50,6 +50,12 @@ def test_equal_builds_are_the_same_and_a_slower_one_fails(builds: Path) -> None:
     worse = harness(builds, "compare", "old.yaml", "slow.yaml", "--display", "none")
     assert worse.returncode == 1, worse.stderr
     assert "REGRESSION" in worse.stdout
+
+
+def test_a_candidate_that_only_crashes_is_a_failure(builds: Path) -> None:
+    done = harness(builds, "compare", "old.yaml", "broken.yaml", "--display", "none")
+    assert done.returncode == 1, done.stderr
+    assert "The candidate fails where the base does not" in done.stdout
 
 
 def test_a_model_file_against_another(builds: Path) -> None:
@@ -78,6 +84,15 @@ def test_what_cannot_be_compared_is_said(builds: Path, words: tuple[str, ...], s
     assert done.returncode == 2
     assert said in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_a_damaged_model_file_is_no_regression(builds: Path) -> None:
+    (builds / "damaged.tflite").write_bytes(MODEL.read_bytes()[:3000])
+    (builds / "empty.tflite").touch()
+    for name in ("damaged.tflite", "empty.tflite"):
+        done = harness(builds, "compare", name, str(MODEL), "--display", "none")
+        assert done.returncode == 2, done.stderr  # 1 would be a regression
+        assert name in done.stderr
 
 
 def test_what_can_be_measured() -> None:

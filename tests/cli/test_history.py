@@ -45,7 +45,8 @@ def filled(tmp_path_factory: pytest.TempPathFactory) -> Path:
                 store.save_row(done)
             told = outcome(stepped[night] * (1.06 if night >= 37 else 1.0), series=STEPPED)
             ours = replace(told, base_case_id=cases[0].case_id, candidate_case_id=cases[1].case_id)
-            store.save_outcomes(f"run-{night:03d}", [outcome(steady[night], series=STEADY), ours])
+            equal = outcome(1.0, series=f"A/A {STEADY}")  # of the noise of the device, and of no build
+            store.save_outcomes(f"run-{night:03d}", [equal, outcome(steady[night], series=STEADY), ours])
         store.create_run(record(99, "compare"), [(cases[0], "phone-a")])
         store.save_outcomes("run-099", [outcome(9.0, series=STEPPED)])
     return path

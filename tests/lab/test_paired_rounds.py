@@ -258,3 +258,11 @@ def test_what_is_expected_comes_true_for_equal_builds(bench: Bench) -> None:
     made = len(bench.run(rounds))
     assert rounds.expected == made
     assert before == pytest.approx(made, abs=1), "the sentinel's outputs pass is not foreseen"
+
+
+def test_the_time_budget_adds_no_further_blocks_either(bench: Bench) -> None:
+    compared = pairs(1)
+    bench.latency = lambda case, block: steady(case, block) * (1 + 0.3 * (block % 3 == 0 and case.arm == CANDIDATE))
+    bench.run(PairedRounds(bench.open(compared), compared, Stopping(Looks(), deadline_s=30.0)))
+    assert len(bench.blocks(compared[0].base)) == 12, "the look during which the time ran out is the last"
+    assert "INCONCLUSIVE" in bench.said()

@@ -166,6 +166,14 @@ def test_a_comparison_goes_on_where_its_sentinel_cannot_run_any_more_or_only_now
     assert second.outcomes[0].verdict is ComparisonVerdict.SAME
 
 
+def test_a_model_cannot_take_the_name_of_the_sentinel(lab: PairBench) -> None:
+    request = lab.pairs()
+    (pair,) = request.pairs
+    base = replace(pair.base, model=replace(pair.base.model, name=SENTINEL))
+    with pytest.raises(UsageError, match="no model can be called sentinel"):
+        lab.run(replace(request, pairs=(replace(pair, base=base),)))
+
+
 def test_a_candidate_that_crashes_is_told_and_not_compared(lab: PairBench) -> None:
     (outcome,) = lab.run(lab.pairs("crash")).outcomes
     assert outcome.verdict is ComparisonVerdict.NOT_COMPARABLE

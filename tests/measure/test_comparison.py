@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from harness.domain import ComparisonVerdict as Verdict
-from harness.domain import Purpose, Status
+from harness.domain import Purpose, Status, ToolTiming
 from harness.measure import BlockMedian, Comparison, block_medians, compare_blocks
 from harness.measure.comparison import LOOKS
 from tests.measure.build import EVIDENCE, case, record, result, samples
@@ -316,3 +316,8 @@ def test_block_medians_take_the_last_attempt_that_succeeded() -> None:
 def test_an_invocation_that_slowed_down_is_suspect() -> None:
     slower = np.concatenate([samples(3.0, 120), samples(4.0, 80)])
     assert block_medians([record(case(), 0, result(samples_ns=slower))])[0].suspect
+
+
+def test_a_tool_that_prints_0_us_has_measured_nothing() -> None:
+    tiny = ToolTiming(count=50, avg_us=0.4, median_us=0.0)
+    assert block_medians([record(case(), 0, result(samples_ns=None, tool=tiny))]) == ()

@@ -5,8 +5,9 @@ from dataclasses import replace
 
 import pytest
 
-from harness.domain import CANDIDATE, MeasureSettings, Status, Verdict
+from harness.domain import CANDIDATE, MeasureSettings, Purpose, Status, Verdict
 from harness.domain import ComparisonVerdict as Word
+from harness.measure.arm import Arm
 from harness.measure.latency_change import judge_latency
 from tests.measure.arms import arm, pair, settled, spread
 
@@ -131,6 +132,38 @@ def test_a_candidate_that_fell_back_never_wins() -> None:
     assert "it wins nothing" in change.note
     both = judged(replace(base, row=replace(base.row, **fell_back)), candidate)
     assert both.verdict is Word.IMPROVEMENT
+
+
+@pytest.mark.parametrize(
+    ("base_fails", "candidate_fails", "status", "word"),
+    [
+        (0, 1, Status.CRASHED, Word.SAME),
+        (0, 2, Status.CRASHED, Word.INCONCLUSIVE),
+        (1, 2, Status.CRASHED, Word.SAME),
+        (2, 0, Status.CRASHED, Word.SAME),
+        (0, 3, Status.OFFLINE, Word.SAME),
+    ],
+)
+def test_a_candidate_that_fails_now_and_then_is_not_the_same(
+    base_fails: int, candidate_fails: int, status: Status, word: Word
+) -> None:
+    base, candidate = (
+        failing(one, fails, status) for one, fails in zip(pair(1.0), (base_fails, candidate_fails), strict=True)
+    )
+    change = judged(base, candidate)
+    assert change.verdict is word
+    said = f"{candidate_fails} of 12 timing invocations of the candidate failed, {base_fails} of the base"
+    assert (said in change.note) is (word is Word.INCONCLUSIVE)
+
+
+def failing(one: Arm, count: int, status: Status) -> Arm:
+    records = [
+        replace(record, result=replace(record.result, status=status))
+        if record.purpose is Purpose.TIMING and record.block < count
+        else record
+        for record in one.records
+    ]
+    return replace(one, records=tuple(records))
 
 
 def test_what_is_not_alike_gets_no_ratio() -> None:

@@ -81,5 +81,20 @@ def test_small_moves_and_a_restless_sentinel_are_nothing() -> None:
     assert (found.events, found.notes) == ((), ())
 
 
+def test_a_restless_reference_is_nothing_until_it_moves_further_than_it_is_used_to() -> None:
+    levels = (9.5, 10.6, 9.7, 10.5, 9.6, 10.4)
+    restless = [
+        one
+        for night, level_ms in enumerate(levels, 3)
+        for one in dated(night, *(outcome(change(base=level_ms), model=name) for name in NAMES))
+    ]
+
+    def told(level_ms: float) -> list[str]:
+        found = decided(*(outcome(change(base=level_ms), model=name) for name in NAMES), history=restless)
+        return [event.kind for event in found.events]
+
+    assert (told(10.7), told(13.0)) == ([], ["DEVICE"])
+
+
 def test_another_device_has_a_level_of_its_own() -> None:
     assert decided(*(outcome(change(base=30.0), model=n, device="p2") for n in NAMES), history=history()).events == ()

@@ -200,6 +200,24 @@ def test_hostile_names_stay_text(form: str) -> None:
     assert "\x1b" not in text
 
 
+@pytest.mark.parametrize("width", [40, 60, 80, 100, 200])
+def test_no_terminal_cuts_a_figure(width: int) -> None:
+    table = build_table("ptq-modes", run_view())
+    words = {word for row in table.rows for cell in row for word in cell.shown.split()}
+    heads = {word for index, head in enumerate(table.heads) for word in head.split() if index >= table.names - 1}
+    text = render(table, "terminal", width)
+    blank = {head for head in heads if head not in text.split()}
+    assert "…" not in text
+    assert not (words - {"—"}) - set(text.split())
+    assert all(len(line) <= max(width, 60) for line in text.splitlines())
+    assert blank <= {
+        word
+        for index, head in enumerate(table.heads)
+        if all(row[index].shown == "—" for row in table.rows)
+        for word in head.split()
+    }
+
+
 def test_published_figures_are_in_our_units() -> None:
     found = published()
     assert len(found) > 60

@@ -26,7 +26,7 @@ class Refusal:
     @property
     def sentence(self) -> str:
         """``gpu: UNSUPPORTED (no driver): 12 cells: mobilenet_v2 int8 and 11 more``."""
-        return f"{self.reason}: {plural(len(self.cells), 'cell')}: {self.told}"
+        return f"{self.reason.rstrip('.')}: {plural(len(self.cells), 'cell')}: {self.told}"
 
 
 def refusals(matrix: Matrix) -> tuple[Refusal, ...]:

@@ -38,22 +38,40 @@ def _terminal(table: Table, width: int) -> str:
     for names, group in itertools.groupby(texts, key=lambda row: tuple(row[: table.names - 1])):
         if any(names):
             console.print(Text(f"\n{_one_line(' · '.join(names))}"))
-        console.print(_block(table, shown, list(group), texts))
+        lines = list(group)
+        for part in _parts(table, shown, texts, console.width):
+            console.print(_block(table, part, lines, texts))
     for note in table.notes:
         console.print(Text(_one_line(note)))
     return "\n".join(line.rstrip() for line in buffer.getvalue().splitlines()) + "\n"
 
 
-def _block(table: Table, shown: list[int], group: list[list[str]], texts: list[list[str]]) -> RichTable:
+def _parts(table: Table, shown: list[int], texts: list[list[str]], width: int) -> list[list[int]]:
+    """The columns in as many blocks as they need to fit into `width`, the name in each: a cut figure is a wrong one."""
+    parts = [shown[:1]]
+    for index in shown[1:]:
+        if len(parts[-1]) > 1 and sum(_least(table, at, texts) + 2 for at in [*parts[-1], index]) > width:
+            parts.append(shown[:1])
+        parts[-1].append(index)
+    return parts
+
+
+def _least(table: Table, index: int, texts: list[list[str]]) -> int:
+    """The cells that a column needs: its longest entry, up to 24 of it, and no word of its head broken."""
     from rich.cells import cell_len
+
+    longest = max(cell_len(row[index]) for row in texts)
+    return max(min(longest, 24), *(cell_len(word) for word in table.heads[index].split() or [""]))
+
+
+def _block(table: Table, shown: list[int], group: list[list[str]], texts: list[list[str]]) -> RichTable:
     from rich.table import Table as RichTable
     from rich.text import Text
 
     block = RichTable(box=None, pad_edge=False, padding=(0, 1))
     for index in shown:
-        longest = max(cell_len(row[index]) for row in texts)
         justify: Literal["left", "right"] = "left" if index < table.names or index == len(table.heads) - 1 else "right"
-        block.add_column(Text(table.heads[index]), justify=justify, min_width=min(longest, 24))
+        block.add_column(Text(table.heads[index]), justify=justify, min_width=_least(table, index, texts))
     for row in group:
         block.add_row(*(Text(_one_line(row[index])) for index in shown))
     return block
