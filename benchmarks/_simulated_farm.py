@@ -57,6 +57,7 @@ class Farm:
 
     def __init__(self, rng: np.random.Generator, models: Sequence[str], device: SimulatedDevice) -> None:
         self.paged = self.awaiting = self.changes = self.device_events = self.device_events_of_nothing = 0
+        self.updates = self.updates_told = 0
         self._rng, self._models, self._device, self._night = rng, models, device, 0
         self._warming = float(rng.uniform(*device.drift))
         self._nights: list[list[DatedOutcome]] = []
@@ -64,13 +65,15 @@ class Farm:
 
     def quiet_year(self) -> None:
         """Nights on which no build changes."""
-        for _ in range(YEAR):
+        for number in range(YEAR):
             night = self._make({})
             self.paged += _series(night, "REGRESSION")
             self.awaiting += _series(night, "AWAITING")
             told = sum(event.kind == "DEVICE" for event in night.events)
             self.device_events += told
             self.device_events_of_nothing += told * self._weather.is_usual
+            if number and number % UPDATE_EVERY == 0:
+                self.updates, self.updates_told = self.updates + 1, self.updates_told + told
         self.changes += sum(len(one.changes) for one in series_histories(list(chain(*self._nights))))
 
     def step(self, model: str, effect: float) -> int | None:

@@ -239,7 +239,7 @@ def _find(store: Store, name: str) -> RunRecord:
             raise UsageError(
                 "the results store has no runs yet", where=store.where, remedy="Run a sweep first: `harness run SWEEP`."
             ) from error
-        known = dict.fromkeys(text for run in runs for text in (run.name, run.run_id))
+        known = dict.fromkeys(("latest", *(text for run in runs for text in (run.name, run.run_id))))
         close = get_close_matches(name, known, n=3, cutoff=0.5)
         if not close or "begin with" in error.what:
             raise

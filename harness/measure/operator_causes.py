@@ -79,7 +79,10 @@ def _difference(name: str, one: Use, other: Use, lost_ms: float) -> ContextDiffe
     weight, what = _what_happened(name, one, other)
     likelihood = weight * min(1.0, grown_ms / lost_ms)
     verb, fate = ("grew", "lost") if lost_ms > 0 else ("shrank", "gained")
-    told = f"{name} {verb} by {_ms(abs(grown_ms))} of the {_ms(abs(lost_ms))} that the model {fate}"
+    whole = f"the {_ms(abs(lost_ms))} that the model {fate}"
+    # One profile is one process: an operator may have moved by more than the model did in the timing.
+    more = abs(grown_ms) > 1.2 * abs(lost_ms)
+    told = f"{name} {verb} by {_ms(abs(grown_ms))}{', more than ' if more else ' of '}{whole}"
     return ContextDifference(f"operator {name}", str(one), str(other), likelihood, f"{told}; {what}" if what else told)
 
 

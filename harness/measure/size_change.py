@@ -14,12 +14,14 @@ from harness.units import bytes_to_mb
 MEMORY = ("peak_rss", "pss")
 MEMORY_SHARE, MEMORY_MIB = 0.05, 2.0
 SIZE_SHARE = 0.01
+_SHARED = "PSS also changes with the other processes that share its pages; the peak RSS decides"
 
 
 def judge_memory(metric: str, base: Arm, candidate: Arm) -> MetricChange | None:
     """The change of ``peak_rss`` or ``pss``, of the memory pass; None when neither arm has it.
 
-    It counts when it is larger than both 5 % of the smaller amount and 2 MiB.
+    It counts when it is larger than both 5 % of the smaller amount and 2 MiB; of PSS, which other processes move by
+    sharing pages or not, a change is shown and is no verdict.
     """
     column = f"{metric}_mib"
     one, other = (_amount(getattr(arm.row, column)) for arm in (base, candidate))
@@ -29,7 +31,10 @@ def judge_memory(metric: str, base: Arm, candidate: Arm) -> MetricChange | None:
     if reason := failures(base, candidate) or "; ".join(memory_reasons(base, candidate)):
         return replace(blank, note=reason)
     processes = min(_processes(arm, column) for arm in (base, candidate))
-    return _judged(replace(blank, blocks=processes), MEMORY_SHARE, MEMORY_MIB)
+    change = _judged(replace(blank, blocks=processes), MEMORY_SHARE, MEMORY_MIB)
+    if metric == "pss" and change.verdict is not ComparisonVerdict.SAME and change.ratio is not None:
+        return replace(change, verdict=ComparisonVerdict.INCONCLUSIVE, note=f"{change.note}; {_SHARED}")
+    return change
 
 
 def judge_model_size(base: Arm, candidate: Arm) -> MetricChange | None:

@@ -129,6 +129,9 @@ def test_an_unknown_run_is_answered_with_the_nearest(path: Path) -> None:
     with pytest.raises(UnknownRunError) as caught:
         call(path, "visoin")
     assert caught.value.remedy.startswith("Did you mean vision?")
+    with pytest.raises(UnknownRunError) as caught:
+        call(path, "lates")
+    assert caught.value.remedy.startswith("Did you mean latest?")
     assert caught.value.exit_code == 2
     with pytest.raises(UnknownRunError) as caught:
         call(path, "vision", "20261122-024056-vision-670c")

@@ -14,6 +14,7 @@ from harness.report.tables.render import render
 from harness.report.wording import number, percent, plural, visible
 
 _SETTLED = (ComparisonVerdict.SAME,)
+_CHANGED = (ComparisonVerdict.REGRESSION, ComparisonVerdict.IMPROVEMENT)
 _CAUSES_SHOWN = 3
 
 
@@ -90,10 +91,11 @@ def _told(outcomes: Sequence[PairOutcome]) -> Iterator[str]:
     for outcome in outcomes:
         if outcome.verdict in _SETTLED:
             continue
-        notes = [change.note for change in outcome.changes if change.note and change.verdict not in _SETTLED]
-        causes = [
-            one.explains or f"{one.name}: {one.base} → {one.candidate}" for one in outcome.differs[:_CAUSES_SHOWN]
-        ]
+        open_changes = [change for change in outcome.changes if change.note and change.verdict not in _SETTLED]
+        notes = [f"{change.metric.replace('_', ' ')}: {change.note}" for change in open_changes]
+        # Of equal files anything that differs would look like a reason; only a change has causes.
+        differs = outcome.differs[:_CAUSES_SHOWN] if outcome.verdict in _CHANGED else ()
+        causes = [one.explains or f"{one.name}: {one.base} → {one.candidate}" for one in differs]
         told = [*dict.fromkeys([*notes, *outcome.notes]), *causes]
         if told:
             yield visible(f"{_series(outcome)}: {'; '.join(told)}")

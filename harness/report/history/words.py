@@ -38,8 +38,7 @@ def verdict_line(histories: tuple[SeriesHistory, ...]) -> str:
     counts = {state: sum(one.state == state for one in histories) for state in ORDER}
     changed = counts["creeping"] + counts["stepped"]
     told = ", ".join(f"{count:,} {state}" for state, count in counts.items() if count)
-    word = "series" if len(histories) != 1 else "one series"
-    return f"{changed:,} of {len(histories):,} {word} {'have' if changed != 1 else 'has'} changed: {told}"
+    return f"{changed:,} of {len(histories):,} series {'have' if changed != 1 else 'has'} changed: {told}"
 
 
 def nights_words(history: SeriesHistory) -> str:

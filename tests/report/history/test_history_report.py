@@ -34,6 +34,7 @@ def test_the_states_of_the_farm() -> None:
     assert one_of("deeplab", "int8").state == "creeping"
     assert one_of("yolo", "int8").state == "steady"
     assert verdict_line(FARM) == "4 of 16 series have changed: 2 creeping, 2 stepped, 12 steady"
+    assert "of 1 series ha" in verdict_line(FARM[:1])
     assert verdict_line(()) == "No series has a history"
 
 
