@@ -269,3 +269,40 @@ def test_a_row_of_many_samples_is_quick() -> None:
     start = time.process_time()
     rows(records)
     assert time.process_time() - start < 10.0, "a guard against a square law, not a measurement"
+
+
+def test_a_block_that_was_measured_again_counts_once_and_is_told() -> None:
+    first = replace(good()[0], result=result(9.0))
+    row = rows([first, replace(good()[0], attempt=1), *good()[1:]])
+    assert row.latency_p50_ms == rows(good()).latency_p50_ms
+    assert row.reasons.endswith(f"1 of {len(good())} blocks were measured again because the device throttled")
+    assert "measured again" not in rows(good()).reasons
+
+
+def test_a_tool_that_keeps_its_samples_to_itself_is_summarised_by_what_it_says() -> None:
+    def told(tool: ToolTiming) -> ResultRow:
+        outcome = replace(result(), samples_ns=None, tool=tool)
+        return rows([replace(record, result=outcome) for record in good()])
+
+    row = told(ToolTiming(50, avg_us=4000.0, min_us=3500.0, median_us=3900.0))
+    assert (row.status, row.latency_p50_ms, row.latency_min_ms) == (Status.DONE, pytest.approx(3.9), 3.5)
+    assert row.samples == 50 * len(good())
+    assert told(ToolTiming(50, avg_us=4000.0)).latency_p50_ms == pytest.approx(4.0), "an old tool has no median"
+    assert told(ToolTiming(0, avg_us=float("nan"))).status is not Status.DONE
+
+
+def test_what_a_phone_tells_beside_the_clock_is_in_the_row() -> None:
+    hot = replace(EVIDENCE, thermal_status=1, battery_pct=80.0, telemetry_load=0.004, notes=("setting not made: x",))
+    cool = replace(hot, thermal_status=0, battery_pct=79.0, notes=("setting not made: x", "core 7 went offline"))
+    records = [record(CASE, block, result(evidence=cool if block else hot)) for block in range(4)]
+    row = rows(records)
+    assert (row.thermal_status, row.battery_pct, row.telemetry_load) == (1, 79.0, 0.004)
+    assert row.notes == "setting not made: x; core 7 went offline (3 of 4)"
+
+
+def test_remarks_that_differ_in_their_numbers_alone_are_one() -> None:
+    records = [
+        record(CASE, block, result(evidence=replace(EVIDENCE, notes=(f"it ran at 3.{block} GHz",))))
+        for block in range(3)
+    ]
+    assert rows(records).notes == "it ran at 3.0 GHz"
