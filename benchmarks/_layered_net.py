@@ -13,7 +13,7 @@ from harness.prepare.recipe import BuiltModel, Recipe
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-SIDE, CHANNELS, LAYERS, SEED = 16, 32, 20, 1
+SIDE, CHANNELS, LAYERS, SEED = 24, 32, 20, 1
 
 
 def _build(options: Mapping[str, str]) -> BuiltModel:
