@@ -180,10 +180,10 @@ def hasty(phone: Phone, *, timeout: bool) -> Phone:
 @pytest.mark.parametrize("timeout", [True, False], ids=["timeout", "no timeout"])
 def test_a_hanging_service_does_not_hang_the_script(tmp_path: Path, sh: tuple[str, ...], timeout: bool) -> None:
     phone = hasty(pixel(), timeout=timeout)
-    phone.commands["dumpsys"] = f"exec {shutil.which('sleep')} 30"
+    phone.commands["dumpsys"] = f"exec {shutil.which('sleep')} 300"
     started = time.monotonic()
-    facts = parse_facts(phone.run(tmp_path, sh, timeout_s=10.0))
-    assert time.monotonic() - started < 8
+    facts = parse_facts(phone.run(tmp_path, sh, timeout_s=100.0))
+    assert time.monotonic() - started < 90, "the script's own patience ended it, not ours"
     assert facts.model == "Pixel 8"
     assert facts.why("thermal") == "no answer in time"
     assert facts.why("gpu") == "not asked, because the phone did not answer before"
