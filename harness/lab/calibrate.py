@@ -9,7 +9,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta, timezone
+from datetime import datetime, timedelta
 from pathlib import Path
 
 from harness.devices.registry import Registry
@@ -205,7 +205,9 @@ class _Calibration:
 
     @property
     def _now(self) -> datetime:
-        return moment(self.now()) or datetime.now(timezone.utc)
+        now = moment(self.now())
+        assert now is not None, "our own clock writes ISO 8601"
+        return now
 
     def _is_like_now(self, run_id: str) -> bool:
         """Whether a run was made on this device with the system that it has now."""

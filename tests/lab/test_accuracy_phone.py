@@ -163,21 +163,24 @@ def test_ctrl_c_ends_the_pass_and_leaves_nothing_on_the_phone(
 
 def test_storage_on_the_phone_is_bounded_by_chunks(bench: PhoneBench, phone: VirtualPhone, labelled: Labelled) -> None:
     seen: list[int] = []
-    halt = threading.Event()
 
-    def watch() -> None:
-        while not halt.wait(0.02):
+    def watch(halt: threading.Event) -> None:
+        while not halt.wait(0.005):
             folder = phone.local(WORKSPACE)
             there = list(folder.rglob("*.raw")) if folder.exists() else []
             seen.append(sum(path.name.startswith("inputs") for path in there))
 
-    watcher = threading.Thread(target=watch)
-    watcher.start()
-    try:
-        bench.run(text_of(bench, phone, labelled))
-    finally:
-        halt.set()
-        watcher.join()
+    for _ in range(3):  # chunks are there for moments only: a busy machine may look away at each of them
+        halt = threading.Event()
+        watcher = threading.Thread(target=watch, args=(halt,))
+        watcher.start()
+        try:
+            bench.run(text_of(bench, phone, labelled))
+        finally:
+            halt.set()
+            watcher.join()
+        if any(seen):
+            break
     assert 1 <= max(seen) <= 2
     nothing_left(phone)
 
