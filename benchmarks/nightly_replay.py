@@ -39,10 +39,11 @@ from benchmarks._stand_in_phone import StandInPhone, factors, model_file, stand_
 from harness.content import file_digest
 from harness.devices.android.telemetry import Telemetry
 from harness.domain import Night
+from harness.lab.around import Around
 from harness.lab.baseline import PinRequest, pin_baseline
 from harness.lab.history import stored_histories, stored_nights
 from harness.lab.interrupt import Interrupt
-from harness.lab.nightly import Around, NightRequest, run_night
+from harness.lab.nightly import NightRequest, run_night
 from harness.lab.pairs import PairsRequest, PairsResult, run_pairs
 from harness.measure.history import SeriesHistory
 from harness.measure.simulator import SimulatedDevice

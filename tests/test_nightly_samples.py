@@ -186,7 +186,7 @@ def test_the_line_is_one_that_cron_understands() -> None:
 
 @pytest.mark.parametrize(("verdict", "code"), CODES.items())
 def test_cron_mails_what_is_neither_pass_nor_inconclusive(home: Path, verdict: str, code: int) -> None:
-    done = run(cron_line()[1].replace("/srv/farm", str(home / "work")), home, code, ("sh",))
+    done = run(cron_line()[1].replace("/path/to/farm", str(home / "work")), home, code, ("sh",))
     assert done.returncode == 0
     assert bool(done.stdout + done.stderr) == (verdict not in ("PASS", "INCONCLUSIVE"))
     assert "some progress" in (home / "work" / "nightly.log").read_text(encoding="utf-8")
@@ -205,7 +205,7 @@ def unit(name: str) -> dict[str, str]:
 @needs_systemd
 def test_systemd_takes_both_units(home: Path) -> None:
     for name in ("harness-nightly.service", "harness-nightly.timer"):
-        text = sample(name).replace("/opt/harness/bin", str(home / "bin")).replace("/srv/farm", str(home))
+        text = sample(name).replace("/opt/harness/bin", str(home / "bin")).replace("/path/to/farm", str(home))
         (home / name).write_text(text.replace("User=harness", f"User={os.getuid()}"), encoding="utf-8")
     command = ["systemd-analyze", "verify", "--man=no", "harness-nightly.service", "harness-nightly.timer"]
     done = subprocess.run(command, cwd=home, capture_output=True, text=True, timeout=60, check=False)

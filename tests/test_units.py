@@ -1,3 +1,5 @@
+from datetime import datetime, timezone
+
 import pytest
 
 from harness import units
@@ -33,3 +35,15 @@ def test_spans_for_people(seconds: float, text: str) -> None:
 )
 def test_latencies_for_people(value_ms: float, text: str) -> None:
     assert units.format_latency(value_ms) == text
+
+
+@pytest.mark.parametrize(
+    "text", ["2026-05-31T02:00:00Z", "2026-05-31T02:00:00+00:00", "2026-05-31T02:00:00", "2026-05-31T04:00+02:00"]
+)
+def test_a_moment_is_read_with_or_without_its_zone(text: str) -> None:
+    assert units.parse_moment(text) == datetime(2026, 5, 31, 2, tzinfo=timezone.utc)
+
+
+@pytest.mark.parametrize("text", [None, "", "yesterday", "2026-13-01"])
+def test_what_is_no_moment_is_none(text: str | None) -> None:
+    assert units.parse_moment(text) is None

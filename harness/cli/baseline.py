@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import re
 import shlex
-from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,7 +12,6 @@ import rich_click as click
 
 from harness.cli.live import display_option, live_session, make_reports_dir
 from harness.cli.options import (
-    DEFAULT_REPORTS_DIR,
     cache_option,
     jobs_option,
     json_option,
@@ -22,6 +20,7 @@ from harness.cli.options import (
     store_location,
     store_option,
     sweep_argument,
+    typed_command,
 )
 from harness.cli.outcome import EXIT_FAILED_ROW, EXIT_INTERRUPTED, EXIT_OK
 from harness.errors import UsageError
@@ -88,7 +87,7 @@ def pin(
         )
     make_reports_dir(reports_dir)
     places = {"--reports": reports_dir, "--store": store_url, "--cache": cache_dir}
-    again = typed(["baseline", "pin", str(sweep_path), "--name", name], overrides, places)
+    again = typed_command(["baseline", "pin", str(sweep_path), "--name", name], {"--set": overrides, **places})
     with Store.open(store_location(store_url, reports_dir)) as store:
 
         def measure(asked: PairsRequest) -> PairsResult:
@@ -107,14 +106,6 @@ def pin(
         )
         result = pin_baseline(request, store=store, measure=measure, say=lambda text: click.echo(text, err=True))
     return _tell(result, as_json)
-
-
-def typed(words: Sequence[str], overrides: Sequence[str], places: Mapping[str, Path | str | None]) -> str:
-    """What a person types, quoted for a shell; places that are the usual ones are left out."""
-    told = [word for override in overrides for word in ("--set", override)]
-    usual = (None, DEFAULT_REPORTS_DIR)
-    told += [word for option, place in places.items() if place not in usual for word in (option, str(place))]
-    return shlex.join(["harness", *words, *told])
 
 
 def _checked_name(name: str) -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shlex
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -12,7 +11,6 @@ import rich_click as click
 
 from harness.cli.live import display_option, live_session, make_reports_dir
 from harness.cli.options import (
-    DEFAULT_REPORTS_DIR,
     adb_server_option,
     cache_option,
     jobs_option,
@@ -20,6 +18,7 @@ from harness.cli.options import (
     reports_option,
     store_location,
     store_option,
+    typed_command,
 )
 from harness.cli.outcome import EXIT_INTERRUPTED, EXIT_NO_DEVICE, EXIT_OK
 from harness.errors import NoDeviceError, UsageError
@@ -164,9 +163,7 @@ def _host_id() -> str:
 
 def _again(asked: _Asked, places: dict[str, Path | str | None]) -> str:
     """What a person types to go on, quoted for a shell: with the same store, or it would begin anew."""
-    usual = (None, DEFAULT_REPORTS_DIR)
-    words = [word for option, place in places.items() if place not in usual for word in (option, str(place))]
-    return shlex.join(["harness", "calibrate", *asked.options(), *words])
+    return typed_command(["calibrate", *asked.options()], places)
 
 
 def _run(request: CalibrationRequest, location: str, display_kind: str | None, again: str) -> CalibrationResult:
@@ -202,7 +199,7 @@ def _show(device: str, location: str, as_json: bool) -> int:
 
     profile = profile_named(device, stored_profiles(location))
     if profile is None:
-        again = shlex.join(["harness", "calibrate", device])
+        again = typed_command(["calibrate", device], {})
         click.echo("null" if as_json else f"Nothing is known of {device} in {location}. To change that: {again}")
         return EXIT_OK
     doubt = doubt_of(profile)

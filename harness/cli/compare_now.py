@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import json
-import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from harness.cli.live import live_session, make_reports_dir
-from harness.cli.options import DEFAULT_REPORTS_DIR, store_location
+from harness.cli.options import DEFAULT_REPORTS_DIR, store_location, typed_command
 from harness.errors import ModelFileError, UsageError
 
 if TYPE_CHECKING:
@@ -44,16 +43,16 @@ class Measurement:
     @property
     def command(self) -> str:
         """What a person types to continue, quoted for a shell."""
-        options = [
-            *(word for text in self.shared for word in ("--set", text)),
-            *(word for text in self.for_base for word in ("--set-base", text)),
-            *(word for text in self.for_candidate for word in ("--set-candidate", text)),
-            *([] if self.blocks is None else ["--blocks", str(self.blocks)]),
-            *([] if self.reports_dir == DEFAULT_REPORTS_DIR else ["--reports", str(self.reports_dir)]),
-            *([] if self.store_url is None else ["--store", self.store_url]),
-            *([] if self.cache_dir is None else ["--cache", str(self.cache_dir)]),
-        ]
-        return shlex.join(["harness", "compare", self.base, self.candidate, *options, "--resume"])
+        options = {
+            "--set": self.shared,
+            "--set-base": self.for_base,
+            "--set-candidate": self.for_candidate,
+            "--blocks": self.blocks,
+            "--reports": self.reports_dir,
+            "--store": self.store_url,
+            "--cache": self.cache_dir,
+        }
+        return typed_command(["compare", self.base, self.candidate], options, "--resume")
 
 
 def can_be_measured(name: str) -> bool:

@@ -11,6 +11,7 @@ import rich_click as click
 from harness.cli.options import json_option, reports_option, store_location, store_option
 from harness.cli.outcome import EXIT_FAILED_ROW, EXIT_OK
 from harness.errors import UsageError
+from harness.units import parse_moment
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -79,13 +80,9 @@ def history(
 
 
 def _check_date(since: str | None) -> None:
-    from datetime import datetime
-
-    try:
-        datetime.fromisoformat((since or "2026-01-01").replace("Z", "+00:00"))
-    except ValueError as error:
+    if since and parse_moment(since) is None:
         remedy = "Write it as 2026-05-31 or 2026-05-31T02:00:00+00:00."
-        raise UsageError(f"{since!r} is no date", where="--since", remedy=remedy) from error
+        raise UsageError(f"{since!r} is no date", where="--since", remedy=remedy)
 
 
 def _nothing(

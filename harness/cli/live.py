@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import rich_click as click
 
@@ -16,32 +15,16 @@ from harness.cli.options import Command
 from harness.errors import StableError
 
 if TYPE_CHECKING:
-    from harness.events import Event
-    from harness.lab.interrupt import Interrupt
-    from harness.store import LeaseBook, Store
-
-
-@dataclass(frozen=True)
-class Live:
-    """What `run_sweep` and `run_pairs` take beside their request."""
-
-    store: Store
-    leases: LeaseBook
-    post: Callable[[Event], None]
-    interrupt: Interrupt
-    write_reports: Callable[[str, Path], None]
-
-    @property
-    def arguments(self) -> dict[str, Any]:
-        """As keyword arguments."""
-        return dict(vars(self))
+    from harness.lab.around import Around
+    from harness.store import Store
 
 
 @contextmanager
-def live_session(store: Store, display_kind: str | None, resume_command: str) -> Iterator[Live]:
+def live_session(store: Store, display_kind: str | None, resume_command: str) -> Iterator[Around]:
     """Take signals and show what happens, until the block ends. `resume_command` is what a person types to go on."""
     from harness.display import open_display
     from harness.events import Message
+    from harness.lab.around import Around
     from harness.lab.interrupt import Interrupt, handle_signals
     from harness.report import write_reports
     from harness.store import LeaseBook
@@ -57,7 +40,7 @@ def live_session(store: Store, display_kind: str | None, resume_command: str) ->
             display.post(Message("warning", text, time.monotonic()))
 
         with handle_signals(interrupt, say):
-            yield Live(store, leases, display.post, interrupt, write)
+            yield Around(store, leases, display.post, interrupt, write)
 
 
 def display_option(command: Command) -> Command:

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any
 
 import rich_click as click
 
-from harness.cli.baseline import typed
 from harness.cli.live import display_option, live_session, make_reports_dir
 from harness.cli.options import (
     cache_option,
@@ -20,6 +19,7 @@ from harness.cli.options import (
     set_option,
     store_location,
     store_option,
+    typed_command,
 )
 from harness.cli.outcome import EXIT_FAILED_ROW, EXIT_INCONCLUSIVE, EXIT_INTERRUPTED, EXIT_OK
 from harness.errors import UsageError
@@ -112,7 +112,8 @@ def nightly(
         if dry_run:
             return _tell_plan(request, store, as_json)
         words = ["nightly", str(sweep_path), "--baseline", request.baseline.name, "--resume"]
-        again = typed(words, overrides, {"--reports": reports_dir, "--store": store_url, "--cache": cache_dir})
+        options = {"--set": overrides, "--reports": reports_dir, "--store": store_url, "--cache": cache_dir}
+        again = typed_command(words, options)
         result = _run(request, store, display_kind or ("none" if as_json else None), again)
         _write(result, store)
     return _tell(result, as_json)
@@ -148,7 +149,7 @@ def _request(
     from harness.prepare import default_cache_dir
 
     words = ["baseline", "pin", str(path), *([] if name == sweep.name else ["--name", name])]
-    command = typed(words, (), {"--reports": places.reports_dir, "--store": places.store_url})
+    command = typed_command(words, {"--reports": places.reports_dir, "--store": places.store_url})
     baseline = require_baseline(store, name, command)
     return NightRequest(
         sweep=sweep,
@@ -162,12 +163,11 @@ def _request(
 
 
 def _run(request: NightRequest, store: Store, display_kind: str | None, again: str) -> NightResult:
-    from harness.lab.nightly import Around, run_night
+    from harness.lab.nightly import run_night
     from harness.lab.pairs import run_pairs
 
     with live_session(store, display_kind, again) as live:
-        around = Around(**live.arguments)
-        return run_night(request, around, run=run_pairs, clock=time.monotonic, sleep=time.sleep)
+        return run_night(request, live, run=run_pairs, clock=time.monotonic, sleep=time.sleep)
 
 
 def _write(result: NightResult, store: Store) -> None:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+import shlex
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -90,6 +91,18 @@ def adb_server_option(command: Command) -> Command:
 def sweep_argument(command: Command) -> Command:
     """`SWEEP`."""
     return click.argument("sweep_path", metavar="SWEEP", type=click.Path(path_type=Path))(command)
+
+
+def typed_command(words: Sequence[str], options: Mapping[str, object], *last: str) -> str:
+    """What a person types, quoted for a shell: `words`, the `options` that are not the usual ones, then `last`.
+
+    An option whose value is a tuple is repeated; None and the usual reports folder are left out.
+    """
+    told: list[str] = []
+    for option, value in options.items():
+        values = value if isinstance(value, tuple) else (value,)
+        told += [word for one in values if one not in (None, DEFAULT_REPORTS_DIR) for word in (option, str(one))]
+    return shlex.join(["harness", *words, *told, *last])
 
 
 def store_location(store_url: str | None, reports_dir: Path) -> str:

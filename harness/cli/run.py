@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
-from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,7 +9,6 @@ import rich_click as click
 
 from harness.cli.live import display_option, live_session, make_reports_dir
 from harness.cli.options import (
-    DEFAULT_REPORTS_DIR,
     cache_option,
     jobs_option,
     reports_option,
@@ -19,6 +16,7 @@ from harness.cli.options import (
     store_location,
     store_option,
     sweep_argument,
+    typed_command,
 )
 from harness.cli.outcome import EXIT_FAILED_ROW, EXIT_INTERRUPTED, EXIT_OK
 from harness.errors import UsageError
@@ -65,9 +63,8 @@ def run(
     from harness.store import Store
     from harness.sweep import load_sweep
 
-    resume_command = _resume_command(
-        sweep_path, overrides, {"--reports": reports_dir, "--store": store_url, "--cache": cache_dir}
-    )
+    places = {"--reports": reports_dir, "--store": store_url, "--cache": cache_dir}
+    resume_command = typed_command(["run", str(sweep_path)], {"--set": overrides, **places}, "--resume")
     sweep = load_sweep(sweep_path, overrides, known_models=recipe_names())
     make_reports_dir(reports_dir)
     with Store.open(store_location(store_url, reports_dir)) as store:
@@ -93,14 +90,6 @@ def _resumed(store: Store, sweep: Sweep, resume: str | None) -> RunRecord | None
             remedy="Resume with the same file and the same --set options, or start anew without --resume.",
         )
     return found
-
-
-def _resume_command(sweep_path: Path, overrides: tuple[str, ...], places: Mapping[str, Path | str | None]) -> str:
-    """What a person types to go on, quoted for a shell: with the same store, or there would be nothing to resume."""
-    options = [word for override in overrides for word in ("--set", override)]
-    usual = (None, DEFAULT_REPORTS_DIR)
-    options += [word for option, place in places.items() if place not in usual for word in (option, str(place))]
-    return shlex.join(["harness", "run", str(sweep_path), *options, "--resume"])
 
 
 def _run(request: SweepRequest, store: Store, display_kind: str | None, resume_command: str) -> SweepOutcome:

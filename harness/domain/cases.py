@@ -30,6 +30,12 @@ class Target:
     selector: tuple[tuple[str, str], ...] = ()
 
     @property
+    def count(self) -> int:
+        """How many devices it stands for at most."""
+        count = dict(self.selector).get("count", "1")
+        return int(count) if count.isdigit() else 1
+
+    @property
     def label(self) -> str:
         """``host``, ``adb serial=0123``."""
         return " ".join([self.kind, *(f"{key}={value}" for key, value in self.selector)])

@@ -147,7 +147,8 @@ def link_request(
     problems = old.verify(ask)
     pairs: list[Pair] = []
     files: dict[tuple[str, str], VariantFile] = {}
-    for base, candidate, pair in paired_builds(old, request.sweep):
+    pairing = pair_sweeps(old.sweep, request.sweep)
+    for pair, (base, candidate) in zip(pairing.pairs, pairing.cases, strict=True):
         if not old.why_gone(base):
             pairs.append(pair_of_builds(old, base, build, candidate, pair))
             files.update(files_of(pairs[-1], old.file(base), build.file(candidate)))
@@ -161,26 +162,6 @@ def link_request(
         tuple(pairs), request.sweep, Looks(), LINK, request.reports_dir, request.cache_dir, request.jobs, files=files
     )
     return replace(asked, resume=store.unfinished_run(asked.sha256))
-
-
-def paired_builds(old: PinnedBuild, sweep: Sweep) -> list[tuple[Case, Case, Pair]]:
-    """The cases of a build and a sweep that belong together, as their sweeps name them, with their pair."""
-    pairs = pair_sweeps(old.sweep, sweep).pairs
-    return [(original(pair.base, old.sweep), original(pair.candidate, sweep), pair) for pair in pairs]
-
-
-def original(case: Case, sweep: Sweep) -> Case:
-    """The case of `sweep` that an arm of a pair stands for: without its arm, its model under its own name."""
-    plain = replace(case, arm="")
-    for model in sweep.models:
-        if case.model.name.startswith(model.name) and (model.file, model.options) == (
-            case.model.file,
-            case.model.options,
-        ):
-            known = model.recipe or ("" if model.file else model.name)
-            if case.model.recipe in (model.recipe, known):
-                return replace(plain, model=model)
-    return plain
 
 
 def pair_of_builds(old: PinnedBuild, base: Case, new: PinnedBuild, candidate: Case, pair: Pair) -> Pair:

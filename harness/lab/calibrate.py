@@ -23,11 +23,11 @@ from harness.lab.interrupt import Interrupt
 from harness.lab.lane import utc_now
 from harness.lab.pairs import PairsRequest, PairsResult, run_pairs
 from harness.measure.calibration import profile_of, series_classes
-from harness.measure.profiles import in_force, moment
+from harness.measure.profiles import in_force
 from harness.measure.stopping import FixedBlocks
 from harness.store import LeaseBook, Store
 from harness.sweep import Plan, Sweep, estimate_s, pair_with_itself
-from harness.units import format_duration
+from harness.units import format_duration, parse_moment
 
 COMPARISONS, BLOCKS = 30, 8
 PURPOSE = "calibrate"
@@ -189,7 +189,7 @@ class _Calibration:
         since = self._began()
         found: dict[str, RunRecord] = {}
         for run in self.store.list_runs():  # the newest first
-            begun = moment(run.started_at)
+            begun = parse_moment(run.started_at)
             if run.sweep_sha256 in wanted and begun is not None and begun > since and self._is_like_now(run.run_id):
                 kept = found.setdefault(run.sweep_sha256, run)
                 if run.state == "finished" and kept.state != "finished":
@@ -200,12 +200,12 @@ class _Calibration:
         """Comparisons from before belong to an earlier calibration."""
         week_ago = self._now - TOO_OLD_TO_CONTINUE
         profile = self.store.profile(self.facts.device_id)
-        last = None if profile is None else moment(profile.at)
+        last = None if profile is None else parse_moment(profile.at)
         return week_ago if last is None else max(week_ago, last)
 
     @property
     def _now(self) -> datetime:
-        now = moment(self.now())
+        now = parse_moment(self.now())
         assert now is not None, "our own clock writes ISO 8601"
         return now
 

@@ -7,11 +7,11 @@ from fnmatch import fnmatchcase
 from typing import Any
 
 from harness.domain import DatedOutcome, RunRecord
+from harness.lab.night_history import NIGHTLY
 from harness.lab.night_plan import is_a_a
 from harness.measure.history import NightContext, SeriesHistory, series_histories
 from harness.store import Store
 
-PURPOSE = "nightly"
 _ROW_FIELDS = ("runtime_version", "model_sha256", "device_id")
 _PROTOCOL = {
     "min_s": "windows of {} s",
@@ -35,7 +35,7 @@ def stored_nights(
     Raises:
         StoreError: `since` is no point in time.
     """
-    nights = store.outcome_history(device_id=device_id, since=since, purpose=PURPOSE)
+    nights = store.outcome_history(device_id=device_id, since=since, purpose=NIGHTLY)
     told = (one for one in nights if not is_a_a(one.outcome.series))
     return tuple(one for one in told if any(fnmatchcase(name, series) for name in _names(one)))
 

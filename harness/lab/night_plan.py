@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 
 from harness.domain import Case, MeasureSettings, Pair, PairOutcome, Purpose, Target, VariantFile
 from harness.domain.comparisons import series_id_of
-from harness.lab.baseline import files_of, original
+from harness.lab.baseline import files_of
 from harness.lab.pinned_build import PinnedBuild
 from harness.measure.night_findings import Finding
 from harness.measure.stopping import ScreenThenConfirm
@@ -62,8 +62,7 @@ def plan_night(sweep: Sweep, build: PinnedBuild, nights: int) -> NightPlan:
     """
     pairing = pair_sweeps(build.sweep, sweep)
     pinned, files, gone, base_ids = [], {}, [], set()
-    for pair in pairing.pairs:
-        case = original(pair.base, build.sweep)
+    for pair, (case, _) in zip(pairing.pairs, pairing.cases, strict=True):
         here = Pair(replace(build.here(case), arm=pair.base.arm), pair.candidate, pair.series)
         base_ids.add(here.base.case_id)
         why = build.why_gone(case)
@@ -124,8 +123,7 @@ def _a_a_sets(pairs: Sequence[Pair], nights: int) -> Iterator[tuple[Pair, Pair]]
         by_target.setdefault(pair.base.target, {}).setdefault(pair.base.model.name, pair)
     for target, by_model in by_target.items():
         models = list(by_model.values())
-        wanted = dict(target.selector).get("count", "1")
-        for number in range(min(int(wanted) if wanted.isdigit() else 1, len(models))):
+        for number in range(min(target.count, len(models))):
             pair = models[(nights + number) % len(models)]
             yield _with_itself(pair), pair
 
@@ -147,10 +145,8 @@ def lanes_s(pairs: Sequence[Pair], measure: MeasureSettings, policy: ScreenThenC
     """Expected seconds for each target, without preparation and when little has changed."""
     lanes: dict[str, float] = {}
     for pair in pairs:
-        count = dict(pair.base.target.selector).get("count", "1")
-        share = int(count) if count.isdigit() else 1
-        lane = pair.base.target.label
-        lanes[lane] = lanes.get(lane, 0.0) + pair_s(measure, policy) / share
+        target = pair.base.target
+        lanes[target.label] = lanes.get(target.label, 0.0) + pair_s(measure, policy) / target.count
     return lanes
 
 

@@ -18,9 +18,9 @@ from harness.domain import (
     Status,
 )
 from harness.errors import DeviceBusyError, UsageError
-from harness.events import Event, Message
+from harness.events import Message
+from harness.lab.around import Around
 from harness.lab.baseline import asked_once, offers_of
-from harness.lab.interrupt import Interrupt
 from harness.lab.night_history import NIGHTLY, dated, earlier_nights, noise_records, purpose_of, sentinel_levels
 from harness.lab.night_plan import NightPlan, is_a_a, night_sweep, plan_night
 from harness.lab.paired_rounds import OUT_OF_TIME
@@ -29,7 +29,7 @@ from harness.lab.pinned_build import load_build
 from harness.measure.night import decide
 from harness.measure.night_findings import Finding
 from harness.measure.sentinel import NIGHTS
-from harness.store import LeaseBook, Store
+from harness.store import Store
 from harness.sweep import Sweep
 from harness.units import format_duration
 
@@ -58,17 +58,6 @@ class NightResult:
     state: str
     report_dir: Path
     history: tuple[DatedOutcome, ...]
-
-
-@dataclass(frozen=True)
-class Around:
-    """What measuring needs around it; see `run_pairs`."""
-
-    store: Store
-    leases: LeaseBook
-    post: Callable[[Event], None]
-    interrupt: Interrupt
-    write_reports: Callable[[str, Path], None]
 
 
 def planned(request: NightRequest, store: Store, ask: Callable[[RuntimeRef], str] | None = None) -> NightPlan:

@@ -110,7 +110,7 @@ def run_pairs(
     kept: list[tuple[PairOutcome, ...]] = []
 
     def finish(run_id: str, directory: Path) -> None:
-        kept.append(stored_outcomes(store, run_id))
+        kept.append(_judged(store, store.view(run_id)))  # the rows were summarised a moment ago
         store.save_outcomes(run_id, kept[-1])
         write_reports(run_id, directory)
 
@@ -129,8 +129,11 @@ def run_pairs(
 
 def stored_outcomes(store: Store, run_id: str) -> tuple[PairOutcome, ...]:
     """The outcomes of a stored comparison, judged anew from its records; empty for a run that is none."""
-    view = current_view(store, run_id)
-    settings = store.run_settings(run_id).get(COMPARISON)
+    return _judged(store, current_view(store, run_id))
+
+
+def _judged(store: Store, view: RunView) -> tuple[PairOutcome, ...]:
+    settings = json.loads(view.run.settings_json or "{}").get(COMPARISON)
     if settings is None:
         return ()
     judge = _Judge(store, view, policy_of(settings), profiles_of(store))

@@ -8,6 +8,7 @@ from datetime import datetime, timezone
 from functools import cached_property
 
 from harness.domain import ComparisonVerdict, DatedOutcome, MetricChange, PairOutcome
+from harness.units import parse_moment
 
 FALSE_DISCOVERY_RATE = 0.05
 SCREEN = "screen"
@@ -30,11 +31,7 @@ def place_of(outcome: PairOutcome) -> str:
 
 def moment(at: str) -> datetime:
     """An ISO 8601 time as UTC; what cannot be read comes first of all."""
-    try:
-        parsed = datetime.fromisoformat(at.replace("Z", "+00:00"))
-    except ValueError:
-        return datetime.min.replace(tzinfo=timezone.utc)
-    return parsed if parsed.tzinfo else parsed.replace(tzinfo=timezone.utc)
+    return parse_moment(at) or datetime.min.replace(tzinfo=timezone.utc)
 
 
 def is_tested(outcome: PairOutcome, change: MetricChange) -> bool:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import math
-from datetime import datetime, timedelta, timezone
+from datetime import timedelta
 
 import numpy as np
 
 from harness.domain import ClassProfile, DeviceFacts, DeviceProfile
+from harness.units import parse_moment
 
 _BANDS = ((0.1, "under 0.1 ms"), (1.0, "0.1 to 1 ms"), (10.0, "1 to 10 ms"), (100.0, "10 to 100 ms"))
 _SLOWEST = "over 100 ms"
@@ -51,7 +52,7 @@ def _why_unusable(profile: DeviceProfile | None, facts: DeviceFacts, now: str) -
         return f"the profile is that of {profile.device_id}"
     if profile.os_build != facts.os_build:
         return f"it was calibrated with another system: {profile.os_build or 'an unknown one'}"
-    made, today = moment(profile.at), moment(now)
+    made, today = parse_moment(profile.at), parse_moment(now)
     if made is None or today is None:
         return f"the profile has no date: {profile.at!r}"
     if made - today > CLOCK_SLACK:
@@ -59,15 +60,6 @@ def _why_unusable(profile: DeviceProfile | None, facts: DeviceFacts, now: str) -
     if today - made > LONGEST_AGE:
         return f"it was calibrated {(today - made).days} days ago, more than {LONGEST_AGE.days}"
     return ""
-
-
-def moment(at: str) -> datetime | None:
-    """The moment of an ISO 8601 text, UTC where it names no zone; None where it is none."""
-    try:
-        moment = datetime.fromisoformat(at.replace("Z", "+00:00"))
-    except ValueError:
-        return None
-    return moment if moment.tzinfo else moment.replace(tzinfo=timezone.utc)
 
 
 def in_force(profile: DeviceProfile | None, facts: DeviceFacts, now: str) -> DeviceProfile | None:

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from datetime import datetime
-
 import harness
 from harness.domain import RunRecord
+from harness.units import parse_moment
 
 
 def run_doubts(run: RunRecord, cases: int | None = None, version: str = harness.__version__) -> tuple[str, ...]:
@@ -33,14 +32,5 @@ def run_doubts(run: RunRecord, cases: int | None = None, version: str = harness.
 
 def went_backwards(run: RunRecord) -> bool:
     """Whether the run ended before it began; False where a time is missing or cannot be read."""
-    began, ended = _moment(run.started_at), _moment(run.finished_at)
-    if began is None or ended is None or (began.tzinfo is None) != (ended.tzinfo is None):
-        return False
-    return ended < began
-
-
-def _moment(text: str | None) -> datetime | None:
-    try:
-        return datetime.fromisoformat(text.replace("Z", "+00:00")) if text else None
-    except ValueError:
-        return None
+    began, ended = parse_moment(run.started_at), parse_moment(run.finished_at)
+    return began is not None and ended is not None and ended < began

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from datetime import datetime
 from typing import Any
 
 from harness.domain import RunView
@@ -24,7 +23,7 @@ from harness.report.sustained import sustained_parts
 from harness.report.table_data import rows_without_script, table_data
 from harness.report.takeaways import takeaways
 from harness.report.wording import MEANINGS, WORDS, outcome_counts, plural, verdict_line
-from harness.units import format_duration
+from harness.units import format_duration, parse_moment
 
 FINDINGS_SHOWN = 60
 FINDINGS_OPEN = 8
@@ -61,7 +60,7 @@ def report_html(view: RunView) -> str:
 
 def _head(view: RunView) -> dict[str, Any]:
     run = view.run
-    started, finished = _moment(run.started_at), _moment(run.finished_at)
+    started, finished = parse_moment(run.started_at), parse_moment(run.finished_at)
     devices = [f"{facts.device_id} ({facts.model})" if facts.model else facts.device_id for facts in view.facts]
     shown = devices if len(devices) <= 2 else [plural(len(devices), "device")]
     took = format_duration((finished - started).total_seconds()) if started and finished else ""
@@ -80,13 +79,6 @@ def _head(view: RunView) -> dict[str, Any]:
 def _held_together(sentence: str) -> str:
     """A number and its unit stay on one line."""
     return re.sub(r"(?<=\d) (?=%|ms\b)", "\u00a0", sentence)
-
-
-def _moment(text: str | None) -> datetime | None:
-    try:
-        return datetime.fromisoformat(text.replace("Z", "+00:00")) if text else None
-    except ValueError:
-        return None
 
 
 def _findings(view: RunView, series: Series) -> dict[str, Any]:

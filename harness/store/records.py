@@ -6,7 +6,7 @@ Functions take an open connection; `Store` owns transactions.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime, timezone
+from datetime import timezone
 from typing import Any
 
 from sqlalchemy import Connection, RowMapping, Table, and_, insert, inspect, select, update
@@ -22,6 +22,7 @@ from harness.errors import StoreError
 from harness.store.codec import CodecError, from_json, parse, to_json
 from harness.store.tables import bench_case, device_facts, outputs_check, run
 from harness.store.tables import variant_file as file_table
+from harness.units import parse_moment
 
 NAMING_A_RUN = "Name a run by its id, a unique beginning of it, its name (the newest of that name), or latest."
 _RUN_COLUMNS = [run.c[name] for name in RunRecord.__dataclass_fields__]
@@ -126,14 +127,12 @@ def utc_text(time: str) -> str:
     Raises:
         StoreError: not ISO 8601.
     """
-    try:
-        parsed = datetime.fromisoformat(time.strip().replace("Z", "+00:00"))
-    except ValueError as error:
+    moment = parse_moment(time)
+    if moment is None:
         raise StoreError(
             f"{time!r} is not a point in time", remedy="Write it as 2026-05-31 or 2026-05-31T02:00:00+00:00."
-        ) from error
-    aware = parsed if parsed.tzinfo else parsed.replace(tzinfo=timezone.utc)
-    return aware.astimezone(timezone.utc).isoformat(timespec="milliseconds")
+        )
+    return moment.astimezone(timezone.utc).isoformat(timespec="milliseconds")
 
 
 def put_file(connection: Connection, run_id: str, file: VariantFile) -> None:

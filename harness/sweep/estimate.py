@@ -82,7 +82,7 @@ def lane_estimates_s(plan: Plan, measure: MeasureSettings, costs: StartupCosts =
     for case in plan.cases:
         models.setdefault(case.target, set()).add(case.model)
     for case in plan.cases:
-        wanted = int(dict(case.target.selector).get("count", "1"))
+        wanted = case.target.count
         busy = min(wanted, len(models[case.target]))
         case_s = _case_s(measure, costs.get((case.target, case.backend.kind), STARTUP_S))
         lanes[case.target.label] = lanes.get(case.target.label, 0.0) + case_s / busy

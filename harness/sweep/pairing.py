@@ -20,9 +20,13 @@ _SUFFIX = "-candidate"
 
 @dataclass(frozen=True)
 class Pairing:
-    """The pairs in the order of the base, and the cases that have no counterpart (without an arm)."""
+    """The pairs in the order of the base, and the cases that have no counterpart (without an arm).
+
+    `cases` are those of the two sweeps that the arms of each pair stand for.
+    """
 
     pairs: tuple[Pair, ...]
+    cases: tuple[tuple[Case, Case], ...]
     only_base: tuple[Case, ...] = ()
     only_candidate: tuple[Case, ...] = ()
 
@@ -43,12 +47,13 @@ def pair_sweeps(base: Sweep, candidate: Sweep) -> Pairing:
                 right.remove(matched[-1][1])
     place = {case: number for number, case in enumerate(expand(base).cases)}
     matched.sort(key=lambda pair: place[pair[0]])
-    return Pairing(_pairs(matched), tuple(left), tuple(right))
+    return Pairing(_pairs(matched), tuple(matched), tuple(left), tuple(right))
 
 
 def pair_with_itself(sweep: Sweep) -> Pairing:
     """A/A: every case of `sweep` against itself."""
-    return Pairing(_pairs([(case, case) for case in expand(sweep).cases]))
+    matched = tuple((case, case) for case in expand(sweep).cases)
+    return Pairing(_pairs(matched), matched)
 
 
 def series_label(case: Case) -> str:

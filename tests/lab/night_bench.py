@@ -24,8 +24,8 @@ from harness.domain import (
     VariantFile,
     Verdict,
 )
+from harness.lab.around import Around
 from harness.lab.interrupt import Interrupt
-from harness.lab.nightly import Around
 from harness.lab.pairs import COMPARISON, PairsRequest, PairsResult, comparison_settings
 from harness.lab.pinned_build import keep_build
 from harness.lab.sentinel import SENTINEL

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import fields
-from datetime import datetime, timezone
 
 from harness.measure.history import HistoryPoint, NightContext, SeriesHistory
 from harness.report.history.words import change_words, relative
+from harness.units import parse_moment
 
 SCALE = 100_000  # of ratios
 LABELS = {
@@ -87,8 +87,5 @@ def stamps(context: NightContext) -> str:
 
 def seconds(at: str) -> int:
     """Seconds since 1970 of an ISO 8601 time; 0 for what is none."""
-    try:
-        moment = datetime.fromisoformat(at.replace("Z", "+00:00"))
-    except ValueError:
-        return 0
-    return round((moment if moment.tzinfo else moment.replace(tzinfo=timezone.utc)).timestamp())
+    moment = parse_moment(at)
+    return 0 if moment is None else round(moment.timestamp())

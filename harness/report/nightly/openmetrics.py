@@ -7,10 +7,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Iterator
-from datetime import datetime
 
 from harness.domain import EVENT_KINDS, MetricChange, Night, PairOutcome
 from harness.report.wording import visible
+from harness.units import parse_moment
 
 Labels = dict[str, str]
 _VERDICTS = ("PASS", "INCONCLUSIVE", "REGRESSION")
@@ -92,7 +92,5 @@ def _count(night: Night, kind: str) -> float:
 
 
 def _seconds(at: str) -> float | None:
-    try:
-        return datetime.fromisoformat(at.replace("Z", "+00:00")).timestamp()
-    except ValueError:
-        return None
+    moment = parse_moment(at)
+    return None if moment is None else moment.timestamp()

@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from typing import NamedTuple
 
 import numpy as np
@@ -14,7 +13,7 @@ from markupsafe import Markup
 from harness.domain import Evidence, InvocationRecord, Purpose
 from harness.report.plots.svg import Axis, canvas, element, linear_axis, polyline
 from harness.report.wording import number
-from harness.units import format_duration
+from harness.units import format_duration, parse_moment
 
 WIDTH, HEIGHT = 1000, 100
 SEGMENTS_SHOWN = 320  # of all devices of a strip
@@ -72,10 +71,8 @@ def _pct(share: float | None) -> float | None:
 
 
 def _at_s(record: InvocationRecord) -> float | None:
-    try:
-        return datetime.fromisoformat(record.started_at.replace("Z", "+00:00")).timestamp()
-    except ValueError:
-        return None
+    started = parse_moment(record.started_at)
+    return None if started is None else started.timestamp()
 
 
 def _strips(records: Sequence[Timed], most: int) -> list[Markup]:
