@@ -54,6 +54,7 @@ MODES = {
         Mode("weight_only_int8", False, "none", ("CPU",)),
         Mode("weight_only_int4", False, "none", ("CPU",)),
         Mode("dynamic_range_int4", False, "none", ("CPU",)),
+        Mode("edgetpu", True, "representative", ("Edge TPU",)),
     )
 }
 TECHNIQUES = {
@@ -69,7 +70,9 @@ TECHNIQUES = {
     )
 }
 # What quantization-aware training fixed cannot be converted otherwise.
-QAT_MODES = ("int8", "full_integer")
+QAT_MODES = ("int8", "full_integer", "edgetpu")
+# A mode that is another one, compiled for a device: `edgetpu` is int8 through edgetpu_compiler.
+COMPILED_FROM = {"edgetpu": "int8"}
 
 
 @dataclass(frozen=True)
@@ -145,6 +148,23 @@ def mode_of(name: str) -> str:
         return parse_variant(name).mode
     except UsageError:
         return name
+
+
+def source_variant(name: str) -> str:
+    """What the variant called `name` is compiled from (``qat`` for ``qat+edgetpu``), or `name` itself.
+
+    Rows of both compute the same network, so they are compared under this name.
+    """
+    mode = COMPILED_FROM.get(mode_of(name))
+    return name if mode is None else Variant(technique_of(name), mode).name
+
+
+def edgetpu_variant(name: str) -> str:
+    """What the Edge TPU runs of the variant called `name`: ``edgetpu`` for ``int8``; empty where it can run none."""
+    mode = mode_of(name)
+    if mode not in ("int8", "edgetpu"):
+        return ""
+    return Variant(technique_of(name), "edgetpu").name
 
 
 def technique_of(name: str) -> str:

@@ -35,6 +35,11 @@ from harness.domain.devices import (
     Core,
     DeviceFacts,
 )
+from harness.domain.edgetpu import (
+    EdgeTpuCompiler,
+    EdgeTpuMapping,
+    MappedOperator,
+)
 from harness.domain.files import (
     OutputError,
     TensorInfo,
@@ -101,12 +106,15 @@ __all__ = [
     "DeviceFacts",
     "DeviceProfile",
     "DeviceSettings",
+    "EdgeTpuCompiler",
+    "EdgeTpuMapping",
     "Evidence",
     "Gate",
     "InvocationRecord",
     "InvocationRequest",
     "InvocationResult",
     "KnownFailure",
+    "MappedOperator",
     "MeasureSettings",
     "MetricChange",
     "ModelRef",

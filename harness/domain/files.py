@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from harness.domain.edgetpu import EdgeTpuMapping
 from harness.domain.words import Status
 
 
@@ -50,6 +51,7 @@ class VariantFile:
         own_outputs_path: an .npy with this file's own outputs on the check inputs, computed on the host's CPU.
         preprocessing: how raw data becomes inputs, as names and values for people.
         parameters: counted from the built model; None for a given file.
+        edgetpu: of a model compiled for the Edge TPU, what was mapped.
     """
 
     model: str
@@ -82,3 +84,4 @@ class VariantFile:
     own_outputs_path: str | None = None
     preprocessing: tuple[tuple[str, str], ...] = ()
     parameters: int | None = None
+    edgetpu: EdgeTpuMapping | None = None

@@ -19,7 +19,14 @@ from pydantic import (
 )
 from typing_extensions import Self
 
-from harness.domain import VARIANTS, AccuracySettings, Backend, DeviceSettings, MeasureSettings
+from harness.domain import (
+    VARIANTS,
+    AccuracySettings,
+    Backend,
+    DeviceSettings,
+    EdgeTpuCompiler,
+    MeasureSettings,
+)
 from harness.sweep.field_types import (
     DEVICE,
     KEY,
@@ -43,14 +50,15 @@ _DEFAULTS = MeasureSettings()
 SHORTEST_SUSTAINED_S = 10.0
 _CPU = Backend()
 _SETTINGS = DeviceSettings()
+_COMPILER = EdgeTpuCompiler()
 
 TargetName = Literal["host", "adb", "edgetpu"]
-BackendName = Literal["cpu", "gpu", "hexagon", "qnn", "nnapi"]
-RuntimeName = Literal["litert", "benchmark_model", "device_runner"]
+BackendName = Literal["cpu", "gpu", "hexagon", "qnn", "nnapi", "edgetpu"]
+RuntimeName = Literal["litert", "benchmark_model", "device_runner", "pycoral"]
 CoreClass = Literal["big", "big_cluster", "little", "all"]
 Coverage = Literal["full", "partial", "any"]
 ExcludedBackend = Literal[
-    "cpu", "cpu xnnpack", "cpu builtin", "cpu reference", "gpu", "hexagon", "qnn", "nnapi", "external"
+    "cpu", "cpu xnnpack", "cpu builtin", "cpu reference", "gpu", "hexagon", "qnn", "nnapi", "edgetpu", "external"
 ]
 
 
@@ -87,6 +95,9 @@ class EdgeTpuSelector(Strict):
     """Which Edge TPU."""
 
     device: str = Field("", pattern=DEVICE, description="Device as libedgetpu names it: usb, pci, usb:0, pci:1, :0.")
+    count: Annotated[int, Field(ge=1, le=64)] = Field(
+        1, description="How many Edge TPUs at most; each takes some of the models."
+    )
 
 
 class NoOptions(Strict):
@@ -206,6 +217,12 @@ class NnapiOptions(Strict):
     rest: Rest | None = Field(None, description=_REST)
 
 
+class EdgeTpuOptions(Strict):
+    """Options of the Edge TPU's delegate, for the runtime litert."""
+
+    library: Text = Field("", description="libedgetpu.so.1: a path relative to the sweep file, or a name.")
+
+
 class ExternalOptions(Strict):
     """Any other delegate with the external delegate interface."""
 
@@ -234,6 +251,7 @@ class BackendMapping(OneKey):
     hexagon: HexagonOptions | None = Field(None, description="The Hexagon DSP delegate of a phone.")
     qnn: QnnOptions | None = Field(None, description="The Qualcomm QNN delegate of a phone.")
     nnapi: NnapiOptions | None = Field(None, description="Android's NNAPI.")
+    edgetpu: EdgeTpuOptions | None = Field(None, description="A Coral Edge TPU; what targets of that kind have anyway.")
     external: ExternalOptions | None = Field(None, description="Any other delegate library.")
 
 
@@ -243,6 +261,15 @@ class LitertOptions(Strict):
     python: Text = Field(
         "",
         description="The interpreter that has the library: a path relative to the sweep file, or a name on PATH.",
+    )
+
+
+class PycoralOptions(Strict):
+    """Options of the pycoral runtime."""
+
+    python: Text = Field(
+        "",
+        description="The interpreter that has Coral's pycoral: a path relative to the sweep file, or a name on PATH.",
     )
 
 
@@ -276,6 +303,31 @@ class RuntimeMapping(OneKey):
     litert: LitertOptions | None = Field(None, description="LiteRT, the maintained TensorFlow Lite.")
     benchmark_model: BenchmarkModelOptions | None = Field(None, description="TensorFlow Lite's or LiteRT's tool.")
     device_runner: DeviceRunnerOptions | None = Field(None, description="The harness's own runner, for phones.")
+    pycoral: PycoralOptions | None = Field(None, description="Coral's pycoral, for Edge TPUs.")
+
+
+class EdgeTpuCompilerOptions(Strict):
+    """How models are compiled for the Edge TPU."""
+
+    command: Text = Field(
+        _COMPILER.command,
+        description="edgetpu_compiler's name on PATH or its path, or a command that runs it elsewhere, with "
+        "{arguments} and {folder}; see docs/edgetpu.md.",
+    )
+    min_runtime_version: Annotated[int, Field(ge=1, le=1000)] | None = Field(
+        None, description="Version of the Edge TPU runtime that the model must run on."
+    )
+    intermediate_tensors: list[Text] = Field([], description="Tensors at which the Edge TPU's part ends.")
+    several_subgraphs: bool = Field(False, description="Allow more than one part on the Edge TPU (-a).")
+    num_segments: Annotated[int, Field(ge=1, le=64)] = Field(
+        1, description="Parts of a pipeline over as many Edge TPUs."
+    )
+    search_delegate: bool = Field(False, description="Search for a cut that compiles where the whole model does not.")
+    search_step: Annotated[int, Field(ge=1, le=10_000)] | None = Field(
+        None, description="Operators the search moves on at a time."
+    )
+    timeout_s: Seconds = span(_COMPILER.timeout_s, 1, 86400, "Deadline of one compilation.")
+    together: bool = Field(False, description="Compile all models for one parameter cache (co-compilation).")
 
 
 class Measure(Strict):
@@ -441,7 +493,9 @@ class SweepFile(Strict):
     targets: list[TargetEntry] = Field(["host"], min_length=1, description="Where to run.")
     backends: list[BackendEntry] = Field(["cpu"], min_length=1, description="What computes: the CPU or a delegate.")
     runtime: RuntimeEntry | None = Field(
-        None, description="The inference library; when absent litert on the host, benchmark_model on phones."
+        None,
+        description="The inference library; when absent litert on the host, benchmark_model on phones, pycoral on "
+        "Edge TPUs.",
     )
     runtimes: list[RuntimeEntry] = Field(
         [], min_length=1, description="Several inference libraries to compare; instead of runtime."
@@ -459,6 +513,10 @@ class SweepFile(Strict):
     )
     settings: Settings = Field(
         default_factory=lambda: Settings.model_validate({}), description="What may be changed on phones."
+    )
+    edgetpu_compiler: EdgeTpuCompilerOptions = Field(
+        default_factory=lambda: EdgeTpuCompilerOptions.model_validate({}),
+        description="How models are compiled for the Edge TPU.",
     )
     nightly: Nightly = Field(
         default_factory=lambda: Nightly.model_validate({}), description="How its nights are run and judged."

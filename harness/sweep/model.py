@@ -16,6 +16,7 @@ from harness.domain import (
     Backend,
     Case,
     DeviceSettings,
+    EdgeTpuCompiler,
     KnownFailure,
     MeasureSettings,
     ModelRef,
@@ -93,7 +94,8 @@ class NightlySettings:
 class Sweep:
     """What a sweep file asks for, with every default filled in. `text` is the file as it was read.
 
-    Without `runtimes` each target has its own: LiteRT on the host, benchmark_model on phones. `nightly` says how much
+    Without `runtimes` each target has its own: LiteRT on the host, benchmark_model on phones, pycoral on Edge TPUs.
+    `nightly` says how much
     of the sweep a night measures and what is made of it, not what a measurement is.
     """
 
@@ -111,6 +113,7 @@ class Sweep:
     settings: DeviceSettings = field(default_factory=DeviceSettings)
     text: str = ""
     nightly: NightlySettings = field(default_factory=NightlySettings)
+    edgetpu_compiler: EdgeTpuCompiler = field(default_factory=EdgeTpuCompiler)
 
     @cached_property
     def resolved_json(self) -> str:
@@ -121,6 +124,8 @@ class Sweep:
         """
         resolved: dict[str, Any] = asdict(self)
         del resolved["text"], resolved["nightly"]
+        if self.edgetpu_compiler == EdgeTpuCompiler():  # so that sweeps of before this section keep their hashes
+            del resolved["edgetpu_compiler"]
         return canonical_json(resolved)
 
     @cached_property

@@ -8,28 +8,29 @@ from itertools import product
 
 from harness.domain import Backend, Case, RuntimeRef, Target
 from harness.sweep.model import Sweep, names_of
-from harness.variants import mode_of
+from harness.variants import edgetpu_variant, mode_of
 
 PHONE_BACKENDS = ("cpu", "gpu", "hexagon", "qnn", "nnapi", "external")
 _BACKENDS = {
     "host": ("cpu", "gpu", "external"),
     "adb": PHONE_BACKENDS,
     "any": PHONE_BACKENDS,
-    "edgetpu": ("cpu", "gpu", "hexagon", "qnn", "nnapi"),
+    "edgetpu": ("edgetpu",),
 }
 _RUNTIMES = {
     "host": ("litert", "benchmark_model", "device_runner"),
     "adb": ("benchmark_model", "device_runner"),
     "any": ("benchmark_model", "device_runner"),
-    "edgetpu": ("litert",),
+    "edgetpu": ("pycoral", "litert"),
 }
-_NOT_DRIVEN = {
-    "edgetpu": "Edge TPUs are not driven by this version",
-}
+# Backends and runtimes that belong to one kind of target: a sweep over several targets does not cross them.
+_OWN_BACKENDS = {"edgetpu": "edgetpu"}
+_OWN_RUNTIMES = {"pycoral": "edgetpu"}
 _PHONE_PARTS = {
     "hexagon": "Hexagon is the DSP of a phone; this target has none",
     "qnn": "QNN drives the accelerators of Qualcomm phones; this target has none",
     "nnapi": "NNAPI is part of Android; this target does not have it",
+    "edgetpu": "the Edge TPU is a device of its own: name it under targets",
 }
 
 
@@ -57,18 +58,14 @@ def expand(sweep: Sweep, *, available: Callable[[Case], str | None] | None = Non
     """
     cases: list[Case] = []
     skips: list[Skip] = []
-    points = product(
-        dict.fromkeys(sweep.models),
-        dict.fromkeys(sweep.variants),
-        dict.fromkeys(sweep.targets),
-        dict.fromkeys(sweep.backends),
-    )
+    points = product(dict.fromkeys(sweep.models), dict.fromkeys(sweep.variants), dict.fromkeys(sweep.targets))
     every = (
-        Case(model, variant, target, backend, runtime)
-        for model, variant, target, backend in points
+        Case(model, _variant(variant, target), target, backend, runtime)
+        for model, variant, target in points
+        for backend in _backends(sweep, target)
         for runtime in _runtimes(sweep, target)
     )
-    for case in every:
+    for case in dict.fromkeys(every):
         reason = _excluded(sweep, case) or skip_reason(case) or (available(case) if available else None)
         if reason:
             skips.append(Skip(case, reason))
@@ -82,8 +79,25 @@ def default_runtime(target: Target) -> str:
     return _RUNTIMES[target.kind][0]
 
 
+def _variant(name: str, target: Target) -> str:
+    """On an Edge TPU an int8 model runs compiled, also where the sweep does not say so."""
+    return edgetpu_variant(name) or name if target.kind == "edgetpu" else name
+
+
+def _backends(sweep: Sweep, target: Target) -> tuple[Backend, ...]:
+    named = tuple(dict.fromkeys(sweep.backends))
+    own = tuple(backend for backend in named if _OWN_BACKENDS.get(backend.kind, target.kind) == target.kind)
+    if target.kind in _OWN_BACKENDS.values():
+        return tuple(backend for backend in own if backend.kind in _BACKENDS[target.kind]) or (Backend(target.kind),)
+    return own or named
+
+
 def _runtimes(sweep: Sweep, target: Target) -> tuple[RuntimeRef, ...]:
-    return tuple(dict.fromkeys(sweep.runtimes)) or (RuntimeRef(default_runtime(target)),)
+    named = tuple(dict.fromkeys(sweep.runtimes))
+    own = tuple(runtime for runtime in named if _OWN_RUNTIMES.get(runtime.name, target.kind) == target.kind)
+    if target.kind in _OWN_RUNTIMES.values():
+        own = tuple(runtime for runtime in own if runtime.name in _RUNTIMES[target.kind])
+    return own or (RuntimeRef(default_runtime(target)),)
 
 
 def _excluded(sweep: Sweep, case: Case) -> str | None:
@@ -102,14 +116,12 @@ def skip_reason(case: Case) -> str | None:
     return (
         _target_reason(case.target, backend)
         or _runtime_reason(case.target, case.runtime)
-        or _variant_reason(case.variant, backend)
+        or _variant_reason(case.variant, case.target, backend)
         or _options_reason(backend)
     )
 
 
 def _target_reason(target: Target, backend: Backend) -> str | None:
-    if target.kind in _NOT_DRIVEN:
-        return _NOT_DRIVEN[target.kind]
     if backend.kind in _BACKENDS[target.kind]:
         return None
     return _PHONE_PARTS[backend.kind]
@@ -119,10 +131,15 @@ def _runtime_reason(target: Target, runtime: RuntimeRef) -> str | None:
     allowed = _RUNTIMES[target.kind]
     if runtime.name in allowed:
         return None
-    return f"{runtime.name} does not run on phones; there it is {' or '.join(allowed)}"
+    where = {"edgetpu": "on Edge TPUs", "host": "on the host"}.get(target.kind, "on phones")
+    return f"{runtime.name} does not run {where}; there it is {' or '.join(allowed)}"
 
 
-def _variant_reason(variant: str, backend: Backend) -> str | None:
+def _variant_reason(variant: str, target: Target, backend: Backend) -> str | None:
+    if target.kind == "edgetpu" and not edgetpu_variant(variant):
+        return f"the Edge TPU computes 8-bit integers only, inputs and outputs included: int8, not {variant}"
+    if target.kind != "edgetpu" and mode_of(variant) == "edgetpu":
+        return "compiled for the Edge TPU: nothing else has the operator edgetpu-custom-op"
     if backend.kind == "gpu" and mode_of(variant) == "int16x8":
         return "the GPU accelerator rejects INT16 tensors"
     return None

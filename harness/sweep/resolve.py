@@ -12,6 +12,7 @@ from harness.domain import (
     AccuracySettings,
     Backend,
     DeviceSettings,
+    EdgeTpuCompiler,
     Gate,
     KnownFailure,
     MeasureSettings,
@@ -23,6 +24,7 @@ from harness.sweep.field_types import SLUG, SLUG_WORDS
 from harness.sweep.fields import (
     BackendMapping,
     CpuOptions,
+    EdgeTpuCompilerOptions,
     Exclusion,
     Measure,
     RuntimeMapping,
@@ -39,7 +41,7 @@ from harness.sweep.nightly_fields import Nightly
 from harness.sweep.prune import PrunedView
 
 MAX_CASES = 100_000
-_PATHS = {"path", "libraries"}
+_PATHS = {"path", "libraries", "library"}
 
 
 class Resolver:
@@ -70,6 +72,7 @@ class Resolver:
             settings=_settings(file.settings),
             text=text,
             nightly=_nightly(file.nightly),
+            edgetpu_compiler=self._compiler(file.edgetpu_compiler),
         )
         self._check_size(sweep)
         self._check_exclude(sweep)
@@ -115,7 +118,8 @@ class Resolver:
     def _runtime(self, entry: str | RuntimeMapping) -> RuntimeRef:
         if isinstance(entry, str):
             return RuntimeRef(entry)
-        python = entry.litert.python if entry.litert else ""
+        options = entry.litert or entry.pycoral
+        python = options.python if options else ""
         if python:
             # A bare name such as python3.9 is looked up on PATH when the runtime starts.
             return RuntimeRef(entry.kind, str(self.folder / python) if "/" in python else python)
@@ -128,6 +132,14 @@ class Resolver:
             ),
         )
 
+    def _compiler(self, given: EdgeTpuCompilerOptions) -> EdgeTpuCompiler:
+        fields = given.model_dump()
+        fields["intermediate_tensors"] = tuple(fields["intermediate_tensors"])
+        command = given.command
+        if "/" in command and not any(letter in command for letter in " {"):
+            fields["command"] = str(self.folder / command)
+        return EdgeTpuCompiler(**fields)
+
     def _backend(self, entry: str | BackendMapping) -> Backend:
         if isinstance(entry, str):
             return Backend(entry)
@@ -136,6 +148,8 @@ class Resolver:
             return _cpu(chosen)
         given: dict[str, Any] = {} if chosen is None else chosen.model_dump(exclude_unset=True, exclude_none=True)
         own = given.pop("options", {})
+        if "/" not in given.get("library", "/"):
+            return Backend(entry.kind, options=(("library", given["library"]),))  # a name: the loader looks for it
         for name in _PATHS & given.keys():
             given[name] = str(self.folder / given[name])
         return Backend(entry.kind, options=tuple((name, _option(value)) for name, value in {**given, **own}.items()))
