@@ -137,6 +137,7 @@ class Session:
     device_s: float
     by_mean: str
     by_mann_whitney: str
+    note: str
 
 
 def sweep_of(model: Path, seed: int) -> Sweep:
@@ -181,7 +182,8 @@ def told(result: PairsResult, base: list[InvocationRecord], candidate: list[Invo
     by_rank = float(np.median(pooled[1])) / float(np.median(pooled[0])) if p < 0.05 else 1.0
     device_s = sum(one.result.wall_s or 0.0 for one in (*base, *candidate))
     base_ms = float(np.median([np.median(each) for each in samples[0]])) / 1e6
-    return Session(str(change.verdict), change.ratio, base_ms, change.blocks, device_s, word(by_mean), word(by_rank))
+    habits = word(by_mean), word(by_rank)
+    return Session(str(change.verdict), change.ratio, base_ms, change.blocks, device_s, *habits, change.note)
 
 
 def word(ratio: float) -> str:
@@ -235,7 +237,8 @@ def main() -> int:
                 done[what].append(session(base, model, number, Path(name)))
                 one = done[what][-1]
                 ratio = "no ratio" if one.ratio is None else f"{one.ratio:.4f}"
-                print(f"  {number + 1}  {what}: {one.verdict} {ratio}, {one.blocks} blocks", flush=True)
+                why = f" ({one.note})" if one.verdict == "INCONCLUSIVE" and one.note else ""
+                print(f"  {number + 1}  {what}: {one.verdict} {ratio}, {one.blocks} blocks{why}", flush=True)
     print(f"{time.monotonic() - begin:.0f} s, load average {os.getloadavg()[0]:.2f} at the end")
     if options.json is not None:
         options.json.write_text(json.dumps({what: [vars(one) for one in sessions] for what, sessions in done.items()}))

@@ -36,6 +36,8 @@ class BlockMedian:
     """One invocation of one arm: its block, its place inside the block, and its median.
 
     `suspect` marks independent evidence against it (it slowed down, the clock fell); a value alone is never suspect.
+    Nor is an invocation that found no level: what disturbed it comes and goes, and the toss inside the block gives it
+    to both arms alike, so it widens the interval and moves it nowhere.
     """
 
     block: int
@@ -332,6 +334,5 @@ def _block_median(record: InvocationRecord, summary: InvocationSummary) -> Block
     evidence = record.result.evidence
     start_ghz, end_ghz = evidence.clock_start_ghz, evidence.clock_end_ghz
     clock_fell = start_ghz is not None and end_ghz is not None and end_ghz < 0.95 * start_ghz
-    return BlockMedian(
-        record.block, record.order, summary.median_ms, suspect=clock_fell or summary.steady in ("slowdown", "unsteady")
-    )
+    slowed = summary.steady == "slowdown"
+    return BlockMedian(record.block, record.order, summary.median_ms, suspect=clock_fell or slowed)

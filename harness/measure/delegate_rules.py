@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from harness.domain import Coverage, Verdict
+from harness.measure.edgetpu_rules import left_on_cpu
 from harness.measure.findings import CaseEvidence, Finding, asked_delegate
 from harness.units import format_latency, ms_to_us
 from harness.variants import is_integer, mode_of
@@ -66,6 +67,11 @@ def _unasked(evidence: CaseEvidence) -> list[Finding]:
 
 def _coverage_remedy(evidence: CaseEvidence, asked: str) -> str:
     variant = evidence.case.variant
+    if evidence.mapping is not None and (left := left_on_cpu(evidence.mapping)):
+        return (
+            f"The compiler left {left}. Change these operators in the model, or allow it with "
+            "`require: {coverage: partial}`."
+        )
     return (
         f"Read this row as the speed of the fallback. {asked} has no kernels for these operators in {variant}: choose "
         "another variant or backend, or allow it with `require: {coverage: any}`."

@@ -6,7 +6,16 @@ import math
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from harness.domain import AccuracySettings, Case, Coverage, InvocationResult, OperatorTime, OutputsCheck, Verdict
+from harness.domain import (
+    AccuracySettings,
+    Case,
+    Coverage,
+    EdgeTpuMapping,
+    InvocationResult,
+    OperatorTime,
+    OutputsCheck,
+    Verdict,
+)
 from harness.measure.invocation import InvocationSummary
 from harness.measure.statistics import TRIM, LatencyEstimate
 
@@ -27,7 +36,8 @@ class CaseEvidence:
 
     `require_coverage` is ``full`` (every node on the delegate), ``partial`` (at least one) or ``any`` (no demand);
     `reference_exists` says that a float reference or labelled data was there to check the outputs against; `allowed`
-    says how far outputs and accuracy may be off; `accuracy_failure` is a sentence on an accuracy pass that failed.
+    says how far outputs and accuracy may be off; `accuracy_failure` is a sentence on an accuracy pass that failed;
+    `mapping` is the compiler's word on a model for the Edge TPU.
     """
 
     case: Case
@@ -44,6 +54,7 @@ class CaseEvidence:
     model_size_bytes: int | None = None
     allowed: AccuracySettings = field(default_factory=AccuracySettings)
     accuracy_failure: str = ""
+    mapping: EdgeTpuMapping | None = None
 
     def __post_init__(self) -> None:
         if self.require_coverage not in COVERAGES:
@@ -77,6 +88,12 @@ def asked_delegate(case: Case) -> str | None:
     """The delegate that `case` asks for, by its name for people; None where no delegate is asked for."""
     backend = case.backend
     if backend.kind != "cpu":
-        names = {"gpu": "the GPU delegate", "hexagon": "Hexagon", "qnn": "QNN", "nnapi": "NNAPI", "edgetpu": "Edge TPU"}
+        names = {
+            "gpu": "the GPU delegate",
+            "hexagon": "Hexagon",
+            "qnn": "QNN",
+            "nnapi": "NNAPI",
+            "edgetpu": "the Edge TPU",
+        }
         return names.get(backend.kind, backend.kind)
     return "XNNPACK" if backend.xnnpack and backend.kernels != "reference" else None

@@ -25,6 +25,7 @@ from harness.domain import (
     VariantFile,
 )
 from harness.figures import HIGHER, LOWER
+from harness.measure.edgetpu_rules import mapping_notes, of_the_model
 from harness.measure.findings import CaseEvidence, Timing
 from harness.measure.invocation import sample_count, summarise_result
 from harness.measure.output_rules import relative_error
@@ -93,11 +94,13 @@ def summarise_case(
         for result in _results(last, Purpose.TIMING)
         if result.status is Status.DONE and (summary := summarise_result(result)) is not None
     )
+    mapping = file.edgetpu if file is not None else None
     evidence = CaseEvidence(
         case=case,
         timings=timings,
         estimate=estimate_latency([timing.summary for timing in timings]),
-        coverage=_coverage(last),
+        coverage=of_the_model(_coverage(last), mapping),
+        mapping=mapping,
         require_coverage=require_coverage,
         check=check,
         reference_exists=file is not None and bool(file.check_path or file.data_path),
@@ -115,7 +118,7 @@ def summarise_case(
         "reasons": "; ".join([*judgement.reasons, *failures, *not_sustained, *_made_again(case, records)]),
         "remedy": judgement.remedy,
     }
-    observed = _observed([timing.result.evidence for timing in timings])
+    observed = _observed([timing.result.evidence for timing in timings], mapping_notes(mapping))
     return ResultRow(**row | _timed(evidence) | observed | _sustained(own, observed["notes"]) | judged)
 
 
@@ -325,7 +328,7 @@ def _timed(evidence: CaseEvidence) -> _Columns:
     }
 
 
-def _observed(seen: list[Evidence]) -> _Columns:
+def _observed(seen: list[Evidence], of_the_file: tuple[str, ...]) -> _Columns:
     """Clock, temperature and load over the timing invocations, in order of the blocks."""
     return {
         "clock_ghz": _median(_clock_ghz(each) for each in seen),
@@ -337,7 +340,7 @@ def _observed(seen: list[Evidence]) -> _Columns:
         "thermal_status": max((each.thermal_status for each in seen if each.thermal_status is not None), default=None),
         "battery_pct": next((each.battery_pct for each in reversed(seen) if each.battery_pct is not None), None),
         "telemetry_load": _median(each.telemetry_load for each in seen),
-        "notes": _notes(seen),
+        "notes": "; ".join(filter(None, [*of_the_file, _notes(seen)])),
     }
 
 

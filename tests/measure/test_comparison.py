@@ -15,6 +15,7 @@ from harness.domain import ComparisonVerdict as Verdict
 from harness.domain import Purpose, Status, ToolTiming
 from harness.measure import BlockMedian, Comparison, block_medians, compare_blocks
 from harness.measure.comparison import LOOKS
+from harness.measure.warmup import classify
 from tests.measure.build import EVIDENCE, case, record, result, samples
 
 Arm = tuple[BlockMedian, ...]
@@ -316,6 +317,12 @@ def test_block_medians_take_the_last_attempt_that_succeeded() -> None:
 def test_an_invocation_that_slowed_down_is_suspect() -> None:
     slower = np.concatenate([samples(3.0, 120), samples(4.0, 80)])
     assert block_medians([record(case(), 0, result(samples_ns=slower))])[0].suspect
+
+
+def test_an_invocation_that_found_no_level_is_not() -> None:
+    restless = np.concatenate([samples(level, 60) for level in (3.0, 4.0, 3.1, 3.7, 3.0, 4.1)])
+    assert classify(restless) == "unsteady"
+    assert not block_medians([record(case(), 0, result(samples_ns=restless))])[0].suspect
 
 
 def test_a_tool_that_prints_0_us_has_measured_nothing() -> None:
