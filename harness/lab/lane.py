@@ -35,7 +35,7 @@ from harness.lab.waiting import Waiter
 from harness.measure import median_ms
 from harness.runtimes.base import Runtime
 from harness.sweep import expected_invocation_s
-from harness.sweep.estimate import STARTUP_S, StartupCosts
+from harness.sweep.estimate import StartupCosts, expected_startup_s
 from harness.units import format_duration
 
 
@@ -161,7 +161,7 @@ class Lane:
 
     def _attempt(self, task: Task, index: int, attempt: int) -> InvocationResult:
         context = self._context
-        startup_s = context.costs.get((task.case.target, task.case.backend.kind), STARTUP_S)
+        startup_s = expected_startup_s(task.case, context.costs)
         expected_s = expected_invocation_s(context.measure, task.purpose, startup_s=startup_s)
         context.post(
             InvocationStarted(

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from harness.domain import MeasureSettings, ModelRef, Purpose, Target
+from harness.domain import Case, MeasureSettings, ModelRef, Purpose, Target
 from harness.sweep.plan import Plan
 
 # Measured seconds that an invocation costs beside its inferences, by target and kind of backend.
@@ -16,6 +16,7 @@ StartupCosts = Mapping[tuple[Target, str], float]
 NOTHING_MEASURED: StartupCosts = {}
 
 STARTUP_S = 0.6  # a Python interpreter, the runtime's import, the model and the delegate's initialisation
+EDGE_TPU_STARTUP_S = 3.0  # and over USB the delegate opens the device, loads its firmware and sends the weights
 OUTPUTS_S = 0.5  # a few check inputs
 ACCURACY_S = 2.0  # a test split of a few hundred samples through a model of some ms
 MEMORY_S = 0.5  # a few inferences at the peak
@@ -54,6 +55,12 @@ def _span_s(min_s: float, min_iterations: int, max_s: float, latency_s: float) -
     return min(max(min_s, min_iterations * latency_s), max_s)
 
 
+def expected_startup_s(case: Case, costs: StartupCosts = NOTHING_MEASURED) -> float:
+    """What a process of `case` costs beside its inferences: as calibrated on its device, else what is usual."""
+    usual_s = EDGE_TPU_STARTUP_S if case.target.kind == "edgetpu" else STARTUP_S
+    return costs.get((case.target, case.backend.kind), usual_s)
+
+
 def passes(measure: MeasureSettings) -> dict[Purpose, int]:
     """How many processes of each purpose one case takes, without its accuracy pass; a sustained pass counts as one.
 
@@ -84,7 +91,7 @@ def lane_estimates_s(plan: Plan, measure: MeasureSettings, costs: StartupCosts =
     for case in plan.cases:
         wanted = case.target.count
         busy = min(wanted, len(models[case.target]))
-        case_s = _case_s(measure, costs.get((case.target, case.backend.kind), STARTUP_S))
+        case_s = _case_s(measure, expected_startup_s(case, costs))
         lanes[case.target.label] = lanes.get(case.target.label, 0.0) + case_s / busy
     return lanes
 

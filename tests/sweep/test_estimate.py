@@ -1,8 +1,10 @@
+from dataclasses import replace
+
 import pytest
 
 from harness.domain import Backend, Case, MeasureSettings, ModelRef, Purpose, Target
 from harness.sweep import Plan, estimate_s, expected_invocation_s, invocations, lane_estimates_s
-from harness.sweep.estimate import MEMORY_S, OUTPUTS_S, PROFILE_S, STARTUP_S
+from harness.sweep.estimate import EDGE_TPU_STARTUP_S, MEMORY_S, OUTPUTS_S, PROFILE_S, STARTUP_S, expected_startup_s
 
 MEASURE = MeasureSettings(blocks=3, min_s=2.0, max_s=10.0, warmup_min_s=1.0, warmup_max_s=8.0, gap_s=0.5)
 CASE = Case(ModelRef("m"), "int8")
@@ -67,3 +69,10 @@ def test_measured_costs_stand_in_for_the_expected_ones() -> None:
     plan, costs = Plan((CASE, gpu), ()), {(CASE.target, "cpu"): STARTUP_S + 2.0}
     assert estimate_s(plan, MEASURE, costs) == pytest.approx(estimate_s(plan, MEASURE) + 6 * 2.0)
     assert expected_invocation_s(MEASURE, Purpose.TIMING, startup_s=2.0) == pytest.approx(2.0 + 1.0 + 2.0 + 0.5)
+
+
+def test_an_edge_tpu_takes_longer_to_open_until_it_was_calibrated() -> None:
+    on_tpu = replace(CASE, variant="edgetpu", target=Target("edgetpu"), backend=Backend("edgetpu"))
+    assert expected_startup_s(CASE) == STARTUP_S
+    assert expected_startup_s(on_tpu) == EDGE_TPU_STARTUP_S
+    assert expected_startup_s(on_tpu, {(on_tpu.target, "edgetpu"): 1.5}) == 1.5
