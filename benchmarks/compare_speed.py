@@ -5,7 +5,8 @@
 Two pairs of runs: builds of one series, of which every hundredth row is 8 % slower, and builds whose runtime version
 differs, so that no row is of the same series and every one is paired by its case. Beside them stands the floor: the
 same interpreter that imports the store's libraries, opens the file and reads the two runs' figures, bare. CPU time is
-printed, too: it says more where other work takes part of the cores. Target: under 1 s.
+printed, too: it says more where other work takes part of the cores. Target: under 1 s. A last line tells how the
+comparison inside one run grows with its cells.
 """
 
 from __future__ import annotations
@@ -16,11 +17,26 @@ import statistics
 import subprocess
 import sys
 import tempfile
+import time
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
+
 from benchmarks.store_speed import _row, _run, _s_per_call
-from harness.domain import Backend, Case, ModelRef, ResultRow
+from harness.domain import (
+    Backend,
+    Case,
+    InvocationRecord,
+    InvocationResult,
+    MeasureSettings,
+    ModelRef,
+    Purpose,
+    ResultRow,
+    RunView,
+    Status,
+)
+from harness.measure.matrix import compare_inside
 from harness.store import Store
 from harness.units import bytes_to_mb
 
@@ -51,7 +67,46 @@ def main() -> int:
         fill(path, asked.rows)
         print(f"two runs of {asked.rows:,} rows each, in a file of {bytes_to_mb(path.stat().st_size):.0f} MB")
         within = [measure(path, asked.rows, *pair) for pair in (("base", "slower"), ("base", "newer"))]
+    tell_growth(asked.rows // 8)
     return 0 if all(within) else 1
+
+
+def tell_growth(cells: int) -> None:
+    """How the comparison inside one run grows: the CPU time of a cell in a run of four times as many."""
+    few_s, many_s = (_inside_s(count) / count for count in (cells, 4 * cells))
+    print(
+        f"compare_inside of {4 * cells:,} cells: {1e3 * many_s:.2f} ms of CPU time each, {many_s / few_s:.2f} times "
+        f"what it is of {cells:,} cells (1 is linear)"
+    )
+
+
+def _inside_s(cells: int) -> float:
+    """CPU time of the matrix of a run with half as many models, each on the CPU and the GPU, 8 blocks."""
+    view = _run_of_models(cells // 2)
+    before_s = time.process_time()
+    found = compare_inside(view, "backend")
+    spent_s = time.process_time() - before_s
+    if found.ratios != cells // 2:
+        raise SystemExit(f"the matrix is wrong: {found.ratios} ratios of {cells} cells")
+    return spent_s
+
+
+def _run_of_models(models: int) -> RunView:
+    cases = [Case(ModelRef(f"m{n}"), "int8", backend=one) for n in range(models) for one in (Backend(), Backend("gpu"))]
+    rows = [
+        replace(_row(case, "inside", n), model=case.model.name, backend=case.backend.label, device_id="host-x")
+        for n, case in enumerate(cases)
+    ]
+    samples = np.random.default_rng(1).lognormal(16.0, 0.01, (64, 40)).astype(np.int64)
+    records = tuple(
+        InvocationRecord(
+            *(case.case_id, Purpose.TIMING, block, number % 2, 0, ""),
+            InvocationResult(Status.DONE, samples_ns=samples[(7 * number + block) % 64]),
+        )
+        for block in range(8)
+        for number, case in enumerate(cases)
+    )
+    return RunView(_run("inside"), tuple(cases), tuple(rows), (), (), records, MeasureSettings())
 
 
 def fill(path: Path, count: int) -> None:

@@ -45,7 +45,7 @@ from harness.lab.history import stored_histories, stored_nights
 from harness.lab.interrupt import Interrupt
 from harness.lab.nightly import NightRequest, run_night
 from harness.lab.pairs import PairsRequest, PairsResult, run_pairs
-from harness.measure.history import SeriesHistory
+from harness.measure.history_series import SeriesHistory
 from harness.measure.simulator import SimulatedDevice
 from harness.store import LeaseBook, Store
 from harness.sweep import Sweep, parse_sweep

@@ -18,7 +18,7 @@ clock = time.perf_counter_ns
 
 
 class RunnerError(Exception):
-    """An expected failure. `kind` is unsupported, model, request, library or memory."""
+    """An expected failure. `kind` is unsupported, model, delegate, request, library, memory, offline, busy."""
 
     def __init__(self, kind, message):
         super().__init__(message)
@@ -37,11 +37,13 @@ class Library:
         if name == "tensorflow.lite":
             self.interpreter = self.package.Interpreter
             self.resolvers = getattr(self.package.experimental, "OpResolverType", None)
+            self.load_delegate = getattr(self.package.experimental, "load_delegate", None)
             self.version = importlib.import_module("tensorflow").__version__
         else:
             module = importlib.import_module(name + ".interpreter")
             self.interpreter = module.Interpreter
             self.resolvers = getattr(module, "OpResolverType", None)
+            self.load_delegate = getattr(module, "load_delegate", None)
             self.version = getattr(self.package, "__version__", "") or self._distribution_version()
 
     def _distribution_version(self):
@@ -54,8 +56,9 @@ class Library:
 
     @property
     def features(self):
-        """``resolver`` (a choice of kernels) and ``gpu`` (CompiledModel), where the library has them."""
+        """``resolver`` (a choice of kernels), ``delegates`` and ``gpu`` (CompiledModel), where the library has them."""
         found = ["resolver"] if self.resolvers is not None else []
+        found += ["delegates"] if self.load_delegate is not None else []
         if self.name == "ai_edge_litert":
             path = Path(self.package.__file__).with_name("compiled_model.py")
             found += ["gpu"] if path.exists() else []
@@ -169,14 +172,24 @@ def check_tensors(tensors):
             raise RunnerError("unsupported", text % (tensor.name, shape))
 
 
-class InterpreterEngine:
-    """The TensorFlow Lite interpreter: XNNPACK, built-in kernels, or reference kernels."""
+class Engine:
+    """What the engines have in common."""
 
     accelerator = ""
 
-    def __init__(self, library, request):
-        import numpy as np
+    def notes(self):
+        """What a reader of the result must know of this engine."""
+        return []
 
+    def explain(self, library, error):
+        """The RunnerError for an exception of an inference."""
+        return RunnerError("model", f"{library.name} cannot run the model: {one_line(error)}")
+
+
+class InterpreterEngine(Engine):
+    """The TensorFlow Lite interpreter: XNNPACK, built-in kernels, or reference kernels."""
+
+    def __init__(self, library, request):
         delegate = request["delegate"]
         options = {"model_path": request["model"], "num_threads": request["threads"]}
         if library.resolvers is not None:
@@ -186,9 +199,14 @@ class InterpreterEngine:
             options["experimental_op_resolver_type"] = resolver
         elif delegate != "xnnpack":
             raise self._no_resolver(library, delegate)
+        self._open(library, lambda: library.interpreter(**options))
+
+    def _open(self, library, make):
+        import numpy as np
+
         begin = clock()
         try:
-            self._interpreter = library.interpreter(**options)
+            self._interpreter = make()
             self.inputs = [Tensor(details) for details in self._interpreter.get_input_details()]
             check_tensors(self.inputs)
             self._interpreter.allocate_tensors()
@@ -196,7 +214,7 @@ class InterpreterEngine:
             text = "%s fails inside its binding to numpy %s: %s"
             raise RunnerError("library", text % (library.name, np.__version__, one_line(error))) from error
         except (ValueError, RuntimeError, TypeError) as error:
-            raise RunnerError("model", f"{library.name} cannot load the model: {one_line(error)}") from error
+            raise self._refused(library, error) from error
         self.init_ns = clock() - begin
         self.inputs = [Tensor(details) for details in self._interpreter.get_input_details()]
         self.outputs = [Tensor(details) for details in self._interpreter.get_output_details()]
@@ -205,6 +223,10 @@ class InterpreterEngine:
         native = getattr(self._interpreter, "_interpreter", None)
         self.call = getattr(native, "Invoke", None) or self._interpreter.invoke
         self._get = getattr(native, "GetTensor", None)
+
+    @staticmethod
+    def _refused(library, error):
+        return RunnerError("model", f"{library.name} cannot load the model: {one_line(error)}")
 
     @staticmethod
     def _no_resolver(library, delegate):
@@ -259,7 +281,7 @@ class InterpreterEngine:
         return count_coverage(plain)
 
 
-class CompiledEngine:
+class CompiledEngine(Engine):
     """LiteRT's CompiledModel on its GPU accelerator, with the CPU for what the accelerator refuses."""
 
     def __init__(self, library, request):
@@ -406,4 +428,13 @@ def count_coverage(nodes):
 
 def make_engine(library, request):
     """The engine for the delegate of a request."""
-    return CompiledEngine(library, request) if request["delegate"] == "gpu" else InterpreterEngine(library, request)
+    delegate = request["delegate"]
+    if delegate == "external":
+        from litert_delegates import ExternalEngine
+
+        return ExternalEngine(library, request)
+    if delegate == "edgetpu":
+        from edgetpu_delegate import EdgeTpuEngine
+
+        return EdgeTpuEngine(library, request)
+    return CompiledEngine(library, request) if delegate == "gpu" else InterpreterEngine(library, request)

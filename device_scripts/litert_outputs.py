@@ -75,7 +75,7 @@ class Packing(object):
 # ---- one file --------------------------------------------------------------------------------------------------------
 
 
-def run_outputs(engine, request, generator):
+def run_outputs(engine, request):
     """The outputs pass: ``request["inputs"]``, an .npy, to ``request["outputs"]``."""
     import numpy as np
 

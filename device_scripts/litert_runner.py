@@ -206,9 +206,8 @@ def first_inference(engine, generator):
     return clock() - start, read
 
 
-def run_timing(engine, request, generator):
-    measure, cpus = request["measure"], request["cpus"]
-    observer = clock_probe.Observer(cpus, chain=clock_probe.AddChain.create())
+def run_timing(engine, request, generator, observer):
+    measure = request["measure"]
     first_ns, read = first_inference(engine, generator)
     call = engine.call
     gc.collect()
@@ -284,7 +283,7 @@ def run_memory(make_engine, generator):
         mib = ((peak - base_rss) / 1024.0, base_rss / 1024.0)
         notes.append("the model added %.1f MiB to %.1f MiB of interpreter and library" % mib)
     fields = {"peak_rss_kib": peak, "pss_kib": highest, "base_rss_kib": base_rss, "base_pss_kib": base_pss}
-    return engine, fields, notes
+    return engine, dict(fields, notes=notes)
 
 
 def profile_operators(library_dir, version, request, arrays):
@@ -315,24 +314,58 @@ def run_profile(engine, library, request, generator):
 # ---- main ------------------------------------------------------------------------------------------------------------
 
 
-def measure(library, request, send):
+class LiteRt(object):
+    """What this runner computes with. A runner for something else overrides what it has otherwise."""
+
+    name = "litert"
+    failures = (RuntimeError,)  # exceptions of an inference that `explain` turns into a RunnerError
+    engine = None
+
+    def load(self, request):
+        return load_library()
+
+    def make_engine(self, library, request):
+        self.engine = make_engine(library, request)
+        return self.engine
+
+    def observer(self, library, request):
+        chain, tpu = clock_probe.AddChain.create(), getattr(self.engine, "tpu", None)
+        if tpu is None:
+            return clock_probe.Observer(request["cpus"], chain=chain)
+        from edgetpu_system import TpuObserver
+
+        return TpuObserver(request["cpus"], tpu, chain=chain)
+
+    def profile(self, engine, library, request, generator):
+        return run_profile(engine, library, request, generator)
+
+    def explain(self, library, error):
+        return RunnerError("model", one_line(error)) if self.engine is None else self.engine.explain(library, error)
+
+    def run(self, library, request, send, generator):
+        """The engine, and the fields of the result for the purpose of the request."""
+        purpose = request["purpose"]
+        if purpose == "memory":
+            return run_memory(lambda: self.make_engine(library, request), generator)
+        engine = self.make_engine(library, request)
+        if purpose == "profile":
+            return engine, self.profile(engine, library, request, generator)
+        if purpose == "accuracy":
+            return engine, litert_outputs.run_stream(engine, request, send)
+        if purpose == "outputs":
+            return engine, litert_outputs.run_outputs(engine, request)
+        return engine, run_timing(engine, request, generator, self.observer(library, request))
+
+
+def measure(way, library, request, send):
     import numpy as np
 
-    generator = np.random.RandomState(request["seed"] % (1 << 32))
-    notes = []
-    if request["purpose"] == "memory":
-        engine, fields, notes = run_memory(lambda: make_engine(library, request), generator)
-    else:
-        engine = make_engine(library, request)
-        if request["purpose"] == "profile":
-            fields = run_profile(engine, library, request, generator)
-        elif request["purpose"] == "accuracy":
-            fields = litert_outputs.run_stream(engine, request, send)
-        else:
-            run = {"timing": run_timing, "outputs": litert_outputs.run_outputs}[request["purpose"]]
-            fields = run(engine, request, generator)
+    try:
+        engine, fields = way.run(library, request, send, np.random.RandomState(request["seed"] % (1 << 32)))
+    except way.failures as error:
+        raise way.explain(library, error)
     evidence = fields.setdefault("evidence", {"notes": []})
-    evidence["notes"] += notes + fields.pop("notes", [])
+    evidence["notes"] += fields.pop("notes", []) + engine.notes()
     if any(size < 0 for tensor in engine.inputs for size in tensor.signature):
         evidence["notes"].append("the batch dimension is dynamic and ran as 1")
     evidence["cpus"] = request["cpus"]
@@ -356,31 +389,36 @@ def preload(path):
         ctypes.CDLL(path, mode=ctypes.RTLD_GLOBAL)
 
 
-def serve(channel):
+def serve(channel, way):
     request = read_request(sys.stdin.buffer)
     random.seed(request.get("seed", 1))
     pin(request.get("cpus") or [])
     preload(request.get("vulkan_loader"))
-    library = load_library()
-    channel.send("hello", **library.hello())
+    library = way.load(request)
+    introduction = library.hello()
+    if request.get("purpose") == "hello" and request.get("external"):
+        from edgetpu_delegate import introduce
+
+        introduction["external"] = introduce(request["external"]["path"])
+    channel.send("hello", **introduction)
     if request.get("purpose") != "hello":
-        channel.send("result", **measure(library, request, channel.send))
+        channel.send("result", **measure(way, library, request, channel.send))
 
 
-def main():
+def main(way):
     channel = Channel()
     try:
-        serve(channel)
+        serve(channel, way)
     except RunnerError as error:
-        channel.send("error", kind=error.kind, message=str(error))
+        channel.send("error", runner=way.name, kind=error.kind, message=str(error))
     except MemoryError:
-        channel.send("error", kind="memory", message="the process ran out of memory")
+        channel.send("error", runner=way.name, kind="memory", message="the process ran out of memory")
     except OSError as error:
-        channel.send("error", kind="request", message=one_line(error))
+        channel.send("error", runner=way.name, kind="request", message=one_line(error))
     # Accelerators crash in their own teardown; the result is already written.
     sys.stderr.flush()
     os._exit(0)
 
 
 if __name__ == "__main__":
-    main()
+    main(LiteRt())

@@ -12,7 +12,7 @@ import harness
 PACKAGE = Path(harness.__file__).parent
 BASE = {
     *("domain", "content", "errors", "units", "events", "assets", "holder", "lazy", "figures"),
-    *("variants", "metric_names", "operator_names"),
+    *("variants", "metric_names", "operator_names", "short_paths"),
 }
 # room -> the rooms it may import
 ALLOWED = {
@@ -20,7 +20,7 @@ ALLOWED = {
     "measure": set(),
     "sweep": set(),
     "store": set(),
-    "prepare": {"accuracy"},
+    "prepare": {"accuracy", "devices"},
     "devices": set(),
     "runtimes": {"devices"},
     "display": {"report"},

@@ -120,7 +120,7 @@ def test_the_check_of_delegate_options_can_fail() -> None:
 
 def test_every_backend_of_a_sweep_has_a_row_and_a_line_on_the_page() -> None:
     kinds = {row.kind.split()[0] for row in TABLE}
-    assert kinds == set(BackendMapping.model_fields)
+    assert kinds == set(BackendMapping.model_fields) - {"edgetpu"}  # which phones do not have
     for kind in kinds:
         assert re.search(rf"^\| `{kind}`", page("docs/phones.md"), re.MULTILINE), kind
 

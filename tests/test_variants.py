@@ -5,7 +5,17 @@ from __future__ import annotations
 import pytest
 
 from harness.errors import UsageError
-from harness.variants import MODES, TECHNIQUES, Variant, is_integer, mode_of, parse_variant, variant_names
+from harness.variants import (
+    MODES,
+    TECHNIQUES,
+    Variant,
+    edgetpu_variant,
+    is_integer,
+    mode_of,
+    parse_variant,
+    source_variant,
+    variant_names,
+)
 
 
 @pytest.mark.parametrize(
@@ -28,7 +38,7 @@ def test_names(name: str, technique: str, mode: str, canonical: str) -> None:
 
 def test_every_name_is_its_own_canonical_name() -> None:
     names = variant_names()
-    assert len(set(names)) == len(names) == len(MODES) * (1 + 3) + 2 * 4
+    assert len(set(names)) == len(names) == len(MODES) * (1 + 3) + 3 * 4
     assert all(parse_variant(name).name == name for name in names)
     assert {parse_variant(name).technique for name in names} == {"", *TECHNIQUES}
 
@@ -47,6 +57,23 @@ def test_every_name_is_its_own_canonical_name() -> None:
 def test_what_is_not_a_variant(name: str, said: str) -> None:
     with pytest.raises(UsageError, match=said.replace("+", r"\+")):
         parse_variant(name)
+
+
+@pytest.mark.parametrize(
+    ("name", "source", "on_edge_tpu"),
+    [
+        ("edgetpu", "int8", "edgetpu"),
+        ("int8", "int8", "edgetpu"),
+        ("qat+edgetpu", "qat", "qat+edgetpu"),
+        ("qat", "qat", "qat+edgetpu"),
+        ("pruned+edgetpu", "pruned+int8", "pruned+edgetpu"),
+        ("full_integer", "full_integer", ""),
+        ("pruned", "pruned", ""),
+        ("somebody's", "somebody's", ""),
+    ],
+)
+def test_what_the_edge_tpu_runs_is_an_8_bit_variant_compiled(name: str, source: str, on_edge_tpu: str) -> None:
+    assert (source_variant(name), edgetpu_variant(name)) == (source, on_edge_tpu)
 
 
 def test_what_a_variant_needs_and_is() -> None:

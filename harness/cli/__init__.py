@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import sys
 
 
@@ -13,4 +14,6 @@ def main() -> None:
     except KeyboardInterrupt:  # Ctrl-C before there is anything that could handle it
         print("Interrupted.", file=sys.stderr)
         sys.exit(130)
-    sys.exit(run_app(app))
+    code = run_app(app)
+    gc.freeze()  # the process ends: to look through all that was imported once more takes up to a tenth of its time
+    sys.exit(code)

@@ -87,10 +87,13 @@ def _measured(location: str, model: str) -> list[ResultRow]:
 
 def _write_sweep(path: Path, model: str, is_file: bool, advice: Advice) -> None:
     from harness.errors import UsageError
+    from harness.variants import source_variant
 
     variants = ", ".join(dict.fromkeys(["float32", *advice.unsettled]))
     entry = f"{{file: {json.dumps(str(Path(model).absolute()))}}}" if is_file else model
-    text = f"name: settle\nmodels: [{entry}]\nvariants: [{variants}]\ntargets: [host]\n"
+    compiled = any(source_variant(name) != name for name in advice.unsettled)
+    targets = "host, edgetpu" if compiled else "host"
+    text = f"name: settle\nmodels: [{entry}]\nvariants: [{variants}]\ntargets: [{targets}]\n"
     try:
         path.write_text(text, encoding="utf-8")
     except OSError as error:

@@ -13,6 +13,11 @@ COMMANDS = {
     "devices": ("harness.cli.devices", "devices", "What is attached, and what each device can guarantee."),
     "doctor": ("harness.cli.doctor", "doctor", "Preflight of this host and the phones, each finding with its remedy."),
     "prepare": ("harness.cli.prepare", "prepare_command", "Build and check the variants of a model."),
+    "compile-edgetpu": (
+        "harness.cli.compile_edgetpu",
+        "compile_edgetpu_command",
+        "Compile int8 models for the Edge TPU, and what was mapped.",
+    ),
     "plan": ("harness.cli.plan", "plan", "The expanded cases of a sweep, without touching a device."),
     "run": ("harness.cli.run", "run", "Run a sweep, live; writes reports/<run>/."),
     "calibrate": ("harness.cli.calibrate", "calibrate", "What a device's noise makes of nothing; kept for verdicts."),

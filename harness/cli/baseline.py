@@ -22,7 +22,7 @@ from harness.cli.options import (
     sweep_argument,
     typed_command,
 )
-from harness.cli.outcome import EXIT_FAILED_ROW, EXIT_INTERRUPTED, EXIT_OK
+from harness.cli.outcome import EXIT_FAILED_ROW, EXIT_INTERRUPTED, EXIT_OK, JudgingGroup
 from harness.errors import UsageError
 
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 
 
-@click.group()
+@click.group(cls=JudgingGroup)
 def baseline() -> None:
     """The pinned reference build that `harness nightly` measures against."""
 
@@ -212,7 +212,7 @@ def _newest(store: Store, name: str | None) -> list[Baseline]:
 
 def _problems(found: Baseline) -> list[str]:
     from harness.errors import StableError
-    from harness.lab.baseline import offers_of
+    from harness.lab.interpreters import offers_of
     from harness.lab.pinned_build import load_build
 
     try:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import rich_click as click
 
@@ -20,19 +21,21 @@ from harness.cli.options import (
     store_option,
     typed_command,
 )
-from harness.cli.outcome import EXIT_INTERRUPTED, EXIT_NO_DEVICE, EXIT_OK
-from harness.errors import NoDeviceError, UsageError
+from harness.cli.outcome import EXIT_INTERRUPTED, EXIT_NO_DEVICE, EXIT_OK, JudgingCommand
+from harness.errors import UsageError
 
 if TYPE_CHECKING:
-    from harness.domain import Target
+    from harness.domain import DeviceProfile, Target
     from harness.lab.calibrate import CalibrationRequest, CalibrationResult
+    from harness.measure.calibration import Begun
     from harness.sweep import Sweep
 
 MODELS = "digits_cnn"
 VARIANTS = ("float32", "int8")
+_EDGE_TPU = re.compile(r"(?:edgetpu-.+-)?(usb|pci):?(\d+)")
 
 
-@click.command()
+@click.command(cls=JudgingCommand)
 @click.argument("device")
 @click.option(
     "--comparisons",
@@ -53,6 +56,7 @@ VARIANTS = ("float32", "int8")
 @click.option(
     "--models", metavar="NAME,...", default=None, help=f"Measure these models in float32 and int8. [default: {MODELS}]"
 )
+@click.option("--resume", is_flag=True, help="Only go on with what was begun: an error when nothing was.")
 @click.option("--show", is_flag=True, help="Print what is known of DEVICE; measure nothing.")
 @adb_server_option
 @display_option
@@ -67,6 +71,7 @@ def calibrate(
     blocks: int,
     sweep_path: Path | None,
     models: str | None,
+    resume: bool,
     show: bool,
     adb_server: str,
     display_kind: str | None,
@@ -76,8 +81,8 @@ def calibrate(
     jobs: int,
     as_json: bool,
 ) -> int:
-    """Compare models on DEVICE with themselves, and keep what that says of its noise: ``host``, a phone's serial number
-    or an id of `harness devices`.
+    """Compare models on DEVICE with themselves, and keep what that says of its noise: ``host``, a serial number,
+    ``usb:0`` for an Edge TPU, or an id of `harness devices`.
 
     Ctrl-C leaves; the same command goes on with the comparison it left.
     """
@@ -87,7 +92,7 @@ def calibrate(
         return _show(device, location, as_json)
     if sweep_path is not None and models is not None:
         raise UsageError("--sweep and --models exclude each other", remedy="A sweep file names its models.")
-    asked = _Asked(device, target, comparisons, blocks, sweep_path, models, adb_server)
+    asked = _Asked(device, target, comparisons, blocks, sweep_path, models, adb_server, resume)
     make_reports_dir(reports_dir)
     request = asked.request(reports_dir, cache_dir, jobs)
     again = _again(asked, {"--reports": reports_dir, "--store": store_url, "--cache": cache_dir})
@@ -106,6 +111,7 @@ class _Asked:
     sweep_path: Path | None
     models: str | None
     adb_server: str
+    resume: bool
 
     def sweep(self) -> Sweep:
         """The cases, on the device alone."""
@@ -130,28 +136,28 @@ class _Asked:
         from harness.prepare import default_cache_dir
 
         cache_dir = cache_dir or default_cache_dir()
-        return CalibrationRequest(self.sweep(), self.comparisons, self.blocks, reports_dir, cache_dir, jobs)
+        return CalibrationRequest(
+            self.sweep(), self.comparisons, self.blocks, reports_dir, cache_dir, jobs, self.resume
+        )
 
     def options(self) -> list[str]:
         """As they were typed."""
         given = {"--sweep": self.sweep_path, "--models": self.models, "--adb-server": self.adb_server or None}
         words = ["--comparisons", str(self.comparisons), "--blocks", str(self.blocks)]
-        return [self.device, *words, *(w for option, value in given.items() if value for w in (option, str(value)))]
+        told = [w for option, value in given.items() if value for w in (option, str(value))]
+        return [self.device, *words, *told, "--resume"]
 
 
 def _target(device: str) -> Target:
-    """
-    Raises:
-        NoDeviceError: a kind of device that is not driven.
-    """
-    from harness.domain import Case, ModelRef, Target
-    from harness.sweep import skip_reason
+    from harness.domain import Target
 
-    if device == "edgetpu":
-        reason = skip_reason(Case(ModelRef("any"), "int8", Target("edgetpu")))
-        raise NoDeviceError(str(reason), remedy="Name `host`, or the serial number of a phone (see `harness devices`).")
     if device == "host" or device == _host_id():
         return Target("host")
+    if device == "edgetpu":
+        return Target("edgetpu")
+    edge_tpu = _EDGE_TPU.fullmatch(device)
+    if edge_tpu:
+        return Target("edgetpu", (("device", f"{edge_tpu[1]}:{edge_tpu[2]}"),))
     return Target("adb", (("serial", device),))
 
 
@@ -180,9 +186,9 @@ def _tell(result: CalibrationResult, again: str, as_json: bool) -> int:
         told = {"state": result.state, "comparisons": result.comparisons}
         click.echo(json.dumps({**told, "profile": None if profile is None else asdict(profile)}, indent=2))
     elif profile is not None:
-        from harness.report.calibration import profile_text
+        from harness.report.calibration import profile_text, summary_text
 
-        click.echo(f"\n{profile_text(profile)}")
+        click.echo(f"\n{profile_text(profile)}\n\n{summary_text(profile)}")
     else:
         kept = f"{result.comparisons} comparison{'s are' if result.comparisons != 1 else ' is'} kept"
         click.echo(f"{kept}. Go on with: {again}", err=True)
@@ -197,16 +203,51 @@ def _tell(result: CalibrationResult, again: str, as_json: bool) -> int:
 def _show(device: str, location: str, as_json: bool) -> int:
     from harness.cli.profiles import doubt_of, profile_named, stored_profiles
 
-    profile = profile_named(device, stored_profiles(location))
-    if profile is None:
-        again = typed_command(["calibrate", device], {})
-        click.echo("null" if as_json else f"Nothing is known of {device} in {location}. To change that: {again}")
-        return EXIT_OK
-    doubt = doubt_of(profile)
+    profile, left = profile_named(device, stored_profiles(location)), _begun(device, location)
+    doubt = "" if profile is None else doubt_of(profile)
     if as_json:
-        click.echo(json.dumps({"usable": not doubt, "reason": doubt, "profile": asdict(profile)}, indent=2))
+        click.echo(json.dumps(_known(profile, doubt, left), indent=2))
         return EXIT_OK
-    from harness.report.calibration import profile_text
+    from harness.report.calibration import begun_text, profile_text
 
-    click.echo(profile_text(profile, doubt))
+    parts = [] if profile is None else [profile_text(profile, doubt)]
+    if left is not None:
+        parts.append(begun_text(device, left, _go_on(device, left)))
+    if not parts:
+        again = typed_command(["calibrate", device], {})
+        parts.append(f"Nothing is known of {device} in {location}. To change that: {again}")
+    click.echo("\n\n".join(parts))
     return EXIT_OK
+
+
+def _known(profile: DeviceProfile | None, doubt: str, left: Begun | None) -> dict[str, Any] | None:
+    """For programs: None when nothing is there at all."""
+    if profile is None and left is None:
+        return None
+    usable, reason = profile is not None and not doubt, doubt if profile is not None else "it was never calibrated"
+    known = {"usable": usable, "reason": reason, "profile": None if profile is None else asdict(profile)}
+    return known if left is None else {**known, "begun": asdict(left)}
+
+
+def _begun(device: str, location: str) -> Begun | None:
+    """A calibration of the device that has no profile yet."""
+    from datetime import datetime, timezone
+
+    from harness.cli.profiles import ids_of
+    from harness.lab.calibration_begun import begun
+    from harness.store import Store
+
+    if "://" not in location and not Path(location).exists():
+        return None
+    with Store.open(location, read_only=True) as store:
+        found = (begun(store, one, datetime.now(timezone.utc)) for one in ids_of(device))
+        return next((one for one in found if one is not None), None)
+
+
+def _go_on(device: str, left: Begun) -> str:
+    """The command that goes on, as far as what was begun tells it."""
+    models = ",".join(left.recipes)
+    words = ["calibrate", device, *(["--blocks", str(left.blocks)] if left.blocks not in (0, 8) else [])]
+    words += ["--models", models] if models and models != MODELS else []
+    words += [] if models else ["--sweep", "SWEEP.yaml"]
+    return typed_command([*words, "--resume"], {})

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from harness.cli.compare import SWEEP_SUFFIXES
 from harness.cli.live import live_session, make_reports_dir
 from harness.cli.options import DEFAULT_REPORTS_DIR, store_location, typed_command
 from harness.errors import ModelFileError, UsageError
@@ -17,9 +18,6 @@ if TYPE_CHECKING:
     from harness.lab.pairs import PairsRequest, PairsResult
     from harness.store import Store
     from harness.sweep import Pairing, Sweep
-
-SWEEP_SUFFIXES = (".yaml", ".yml")
-MODEL_SUFFIXES = (".tflite", ".keras", ".h5", ".py")
 
 
 @dataclass(frozen=True)
@@ -55,14 +53,9 @@ class Measurement:
         return typed_command(["compare", self.base, self.candidate], options, "--resume")
 
 
-def can_be_measured(name: str) -> bool:
-    """Whether `name` is something to measure, a sweep or a model, and not a stored run."""
-    path = Path(name)
-    return path.suffix in (*SWEEP_SUFFIXES, *MODEL_SUFFIXES) or (path.is_dir() and (path / "saved_model.pb").exists())
-
-
 def measure_now(asked: Measurement) -> tuple[PairsResult, tuple[str, ...]]:
-    """Measure both builds interleaved; what came of it, and sentences on the cases that only one of them has.
+    """Measure both builds interleaved; what came of it, and sentences on what the sweeps differ in beside the builds:
+    rules that only judge rows, and cases that only one of them has.
 
     Raises:
         UsageError: they have nothing in common, or their protocols differ.
@@ -93,7 +86,7 @@ def measure_now(asked: Measurement) -> tuple[PairsResult, tuple[str, ...]]:
         )
         request = replace(request, resume=_resumed(store, request, asked.resume))
         with live_session(store, asked.display_kind, asked.command) as live:
-            return run_pairs(request, **live.arguments), unpaired(pairing, asked)
+            return run_pairs(request, **live.arguments), (*differing(base, candidate), *unpaired(pairing, asked))
 
 
 def require_one_protocol(base: Sweep, candidate: Sweep) -> None:
@@ -102,13 +95,24 @@ def require_one_protocol(base: Sweep, candidate: Sweep) -> None:
     Raises:
         UsageError: names what differs.
     """
-    for key in ("measure", "accuracy", "settings", "adb_server"):
+    for key in ("measure", "accuracy", "settings", "adb_server", "edgetpu_compiler"):
         ours, theirs = getattr(base, key), getattr(candidate, key)
         if ours != theirs:
             raise UsageError(
                 f"the two sweeps do not agree in `{key}`: {_difference(ours, theirs)}",
                 remedy=f"Both arms run interleaved under one protocol; make `{key}` equal in both files.",
             )
+
+
+def differing(base: Sweep, candidate: Sweep) -> tuple[str, ...]:
+    """A sentence for each rule that does not change what is measured, and is not the same in both sweeps."""
+    told = []
+    if base.require_coverage != candidate.require_coverage:
+        told.append(
+            f"The sweeps differ in `require: coverage`: {base.require_coverage} for the base and "
+            f"{candidate.require_coverage} for the candidate; that of the base judges the rows of both."
+        )
+    return tuple(told)
 
 
 def _difference(ours: object, theirs: object) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING
 
 import rich_click as click
@@ -24,15 +24,17 @@ if TYPE_CHECKING:
 @click.option("--clean", is_flag=True, help="Remove the harness's files from the phones.")
 @json_option
 def devices(adb_server: str, clean: bool, as_json: bool) -> int:
-    """List the devices that can be driven: this host and the phones of an adb server, what identifies each and what it
-    can guarantee. Phones that are attached and cannot be used are listed with the reason.
+    """List the devices that can be driven: this host, its Edge TPUs and the phones of an adb server, what identifies
+    each and what it can guarantee. What is attached and cannot be used is listed with the reason.
 
     Exit code 3 when --clean left a phone alone, because a sweep runs on it or it does not answer."""
+    from harness.cli.edge_tpus import edge_tpu_facts, edge_tpus_without_driver
     from harness.cli.phones import look_at_phones
     from harness.devices.registry import open_host
 
-    host = [open_host().facts()]
+    host = [open_host().facts(), *edge_tpu_facts()]
     phones = look_at_phones(adb_server)
+    phones = replace(phones, unreachable=(*edge_tpus_without_driver(), *phones.unreachable))
     cleaned = tuple(_clean(phone) for phone in phones.usable) if clean else ()
     found = [*host, *(phone.facts() for phone in phones.usable)]
     if as_json:
@@ -91,7 +93,7 @@ def _print(facts: DeviceFacts) -> None:
         f"  cores        {cores}",
         f"  memory       {facts.memory_mib:.0f} MiB",
         f"  clock        {facts.clock_source or 'no evidence'}; governor {facts.governor or 'none offered'}",
-        f"  gpu          {', '.join(facts.gpus) or none}",
+        *([f"  gpu          {', '.join(facts.gpus) or none}"] if facts.kind != "edgetpu" else []),
         *([f"  abi          {', '.join(facts.abis)}"] if facts.abis else []),
         *(f"  {name:<12} {text}" for name, text in facts.details if name not in ("cores", "board")),
         *(f"  note         {note}" for note in facts.notes),

@@ -12,9 +12,10 @@ from typing import TYPE_CHECKING
 
 import rich_click as click
 
+from harness.cli.edge_tpus import examine, means_edge_tpu
 from harness.cli.options import adb_server_option, json_option
 from harness.cli.outcome import EXIT_FAILED_ROW, EXIT_OK
-from harness.errors import NoDeviceError
+from harness.errors import NoDeviceError, UsageError
 
 if TYPE_CHECKING:
     from harness.devices.preflight import Finding
@@ -29,15 +30,26 @@ DISTRIBUTIONS = {
 @click.command()
 @click.argument("device", required=False)
 @adb_server_option
+@click.option(
+    "--python",
+    "pythons",
+    multiple=True,
+    metavar="PATH",
+    help="An interpreter to look for Coral's pycoral in. Repeatable. [default: the harness's own and those on PATH]",
+)
 @json_option
-def doctor(device: str | None, adb_server: str, as_json: bool) -> int:
-    """Check what a measurement needs on this host and on each phone, or on DEVICE alone (``host``, a serial number or
-    an id of `harness devices`): each finding with its remedy. Exit code 1 on a problem."""
+def doctor(device: str | None, adb_server: str, pythons: tuple[str, ...], as_json: bool) -> int:
+    """Check what a measurement needs on this host, on each phone and each Edge TPU, or on DEVICE alone (``host``, a
+    serial number, ``edgetpu``, or an id of `harness devices`): each finding with its remedy. Exit code 1 on a
+    problem."""
     found: dict[str, tuple[Finding, ...]] = {}
-    if device is None or device.startswith("host"):
-        found |= _host()
-    if device is None or not device.startswith("host"):
-        found |= _phones(device, adb_server)
+    for group in _groups(device, pythons):
+        if group == "host":
+            found |= _host()
+        elif group == "phones":
+            found |= _phones(device, adb_server)
+        else:
+            found |= examine(device, pythons)
     if as_json:
         click.echo(json.dumps({device: [asdict(item) for item in items] for device, items in found.items()}, indent=2))
     else:
@@ -47,6 +59,21 @@ def doctor(device: str | None, adb_server: str, as_json: bool) -> int:
                 _print(item)
     problems = any(item.state == "problem" for items in found.values() for item in items)
     return EXIT_FAILED_ROW if problems else EXIT_OK
+
+
+def _groups(device: str | None, pythons: tuple[str, ...]) -> tuple[str, ...]:
+    """Which kinds of devices `device` may mean.
+
+    Raises:
+        UsageError: --python is given for a device that it has nothing to do with.
+    """
+    if device is None:
+        return ("host", "phones", "edgetpu")
+    if means_edge_tpu(device):
+        return ("edgetpu",)
+    if pythons:
+        raise UsageError(f"--python has nothing to do with {device}", remedy="harness doctor edgetpu --python PATH")
+    return ("host",) if device.startswith("host") else ("phones",)
 
 
 def _host() -> dict[str, tuple[Finding, ...]]:

@@ -17,10 +17,11 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from harness.domain import DatedOutcome
-    from harness.measure.history import SeriesHistory
+    from harness.measure.history_series import SeriesHistory
 
 # Stated here too: importing the statistics to print --help would take longer than all the rest of it.
 FORMAT_NAMES = ("terminal", "csv", "otava", "html", "json")
+LEAST_COLUMNS = 40
 METRIC_NAMES = ("latency", "init", "first_inference", "peak_rss", "pss", "model_size")
 
 
@@ -122,7 +123,7 @@ def _text(
     if form == "otava":
         return otava_csv(nights, (metric,))
     if form == "terminal":
-        return history_text(found, max(80, get_terminal_size((120, 24)).columns) if output is None else 120)
+        return history_text(found, max(LEAST_COLUMNS, get_terminal_size((120, 24)).columns) if output is None else 120)
     return history_csv(found) if form == "csv" else history_json(found)
 
 

@@ -21,7 +21,7 @@ from harness.cli.options import (
     store_option,
     typed_command,
 )
-from harness.cli.outcome import EXIT_FAILED_ROW, EXIT_INCONCLUSIVE, EXIT_INTERRUPTED, EXIT_OK
+from harness.cli.outcome import EXIT_FAILED_ROW, EXIT_INCONCLUSIVE, EXIT_INTERRUPTED, EXIT_OK, JudgingCommand
 from harness.errors import UsageError
 
 if TYPE_CHECKING:
@@ -44,7 +44,7 @@ class _Places:
     jobs: int
 
 
-@click.command()
+@click.command(cls=JudgingCommand)
 @click.argument("sweep_path", metavar="[SWEEP]", required=False, type=click.Path(path_type=Path))
 @set_option
 @click.option("--baseline", "baseline_name", metavar="NAME", help="Compare with this one. [default: the sweep's name]")

@@ -6,16 +6,52 @@ import codecs
 import errno
 import os
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
 
 import rich_click as click
+from click.exceptions import Exit
 
 from harness.errors import HarnessError
 
 EXIT_OK, EXIT_FAILED_ROW, EXIT_USAGE, EXIT_NO_DEVICE, EXIT_INCONCLUSIVE, EXIT_INTERRUPTED = 0, 1, 2, 3, 4, 130
+EXIT_NO_VERDICT = 5  # of commands that judge: the work itself could not be done, which is no regression
+
+
+class JudgingCommand(click.RichCommand):
+    """A command whose exit code 1 is a verdict: whatever else goes wrong with code 1 ends with 5 instead."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Call the command; an error that is no verdict gets the code that says so."""
+        with _no_verdict():
+            return super().invoke(ctx)
+
+
+class JudgingGroup(click.RichGroup):
+    """A group of such commands."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """As `JudgingCommand.invoke`."""
+        with _no_verdict():
+            return super().invoke(ctx)
+
+
+@contextmanager
+def _no_verdict() -> Iterator[None]:
+    try:
+        yield
+    except (click.ClickException, click.Abort, Exit, BrokenPipeError):
+        raise
+    except Exception as error:
+        if getattr(error, "exit_code", EXIT_FAILED_ROW) == EXIT_FAILED_ROW:
+            error.exit_code = EXIT_NO_VERDICT  # type: ignore[attr-defined]
+        raise
 
 
 def run_app(app: click.Command) -> int:
-    """Call `app` with the process's arguments; 0 success, 1 failed row, 2 usage, 3 no device, 130 interrupted."""
+    """Call `app` with the process's arguments; 0 success, 1 failed row, 2 usage, 3 no device, 4 no answer, 5 no
+    verdict for an error, 130 interrupted."""
     _guard_streams()
     try:
         result = app.main(standalone_mode=False)
@@ -72,7 +108,7 @@ def _disk_full(error: OSError) -> int:
         "  Free space there, or choose another place. What was stored before is intact.",
         file=sys.stderr,
     )
-    return EXIT_FAILED_ROW
+    return _code(error)
 
 
 def _internal_error(error: Exception) -> int:
@@ -81,13 +117,18 @@ def _internal_error(error: Exception) -> int:
     text = "".join(traceback.format_exception(error))
     if os.environ.get("HARNESS_DEBUG"):
         sys.stderr.write(text)
-        return EXIT_FAILED_ROW
+        return _code(error)
     print(
         f"error: internal error: {type(error).__name__}: {error}\n"
         f"  This is a defect of the harness. {_kept_details(text)}; results stored before are kept.",
         file=sys.stderr,
     )
-    return EXIT_FAILED_ROW
+    return _code(error)
+
+
+def _code(error: Exception) -> int:
+    """What a command made of its failure, else 1."""
+    return int(getattr(error, "exit_code", EXIT_FAILED_ROW))
 
 
 def _kept_details(text: str) -> str:

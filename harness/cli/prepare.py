@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import threading
 from collections.abc import Mapping
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,7 +14,7 @@ import rich_click as click
 from harness.cli.diagnose import budget_seconds, diagnose, print_diagnoses
 from harness.cli.options import cache_option, jobs_option, json_option
 from harness.cli.outcome import EXIT_FAILED_ROW, EXIT_OK
-from harness.domain import VARIANTS, ModelRef, Status, VariantFile
+from harness.domain import VARIANTS, EdgeTpuCompiler, ModelRef, Status, VariantFile
 from harness.errors import UsageError
 
 if TYPE_CHECKING:
@@ -57,6 +57,22 @@ _DIAGNOSED = "int8"
 @click.option(
     "--timeout", "timeout_s", type=float, default=1800.0, show_default=True, help="Seconds for one conversion."
 )
+@click.option(
+    "--edgetpu-compiler",
+    "compiler",
+    default=None,
+    metavar="COMMAND",
+    help="What compiles variants for the Edge TPU: a name on PATH, a path, or a command with {arguments}. "
+    f"[default: {EdgeTpuCompiler().command}]",
+)
+@click.option(
+    "--edgetpu-runtime-version",
+    "runtime_version",
+    default=None,
+    type=click.IntRange(min=1),
+    metavar="N",
+    help="The Edge TPU runtime that compiled models must run on. [default: the compiler's own]",
+)
 @cache_option
 @jobs_option
 @json_option
@@ -71,6 +87,8 @@ def prepare_command(
     wanted_db: float | None,
     metric: bool,
     timeout_s: float,
+    compiler: str | None,
+    runtime_version: int | None,
     cache_dir: Path | None,
     jobs: int,
     as_json: bool,
@@ -83,7 +101,8 @@ def prepare_command(
     """
     references = tuple(model_reference(name, weights, keep_float) for name in models)
     if wants_diagnosis:
-        _require_none("--diagnose", {"--variants": variants, "--keep-float": keep_float})
+        theirs = {"--edgetpu-compiler": compiler, "--edgetpu-runtime-version": runtime_version}
+        _require_none("--diagnose", {"--variants": variants, "--keep-float": keep_float, **theirs})
         with _Progress(len(references), quiet=as_json) as progress:
             found = diagnose(
                 references,
@@ -99,7 +118,11 @@ def prepare_command(
         return EXIT_OK
     given = {"--variant": variant, "--budget": budget, "--sqnr": wanted_db, "--metric": metric or None}
     _require_none("a preparation", given, "It belongs to --diagnose.")
-    files = _prepared(references, _variants(variants or ",".join(VARIANTS)), timeout_s, cache_dir, jobs, quiet=as_json)
+    edgetpu = EdgeTpuCompiler(min_runtime_version=runtime_version)
+    if compiler is not None:
+        edgetpu = replace(edgetpu, command=compiler)
+    wanted = _variants(variants or ",".join(VARIANTS))
+    files = _prepared(references, wanted, timeout_s, edgetpu, cache_dir, jobs, quiet=as_json)
     _print(files, as_json)
     return EXIT_FAILED_ROW if any(file.status not in (Status.DONE, Status.UNSUPPORTED) for file in files) else EXIT_OK
 
@@ -114,6 +137,7 @@ def _prepared(
     references: tuple[ModelRef, ...],
     wanted: tuple[str, ...],
     timeout_s: float,
+    edgetpu: EdgeTpuCompiler,
     cache_dir: Path | None,
     jobs: int,
     *,
@@ -133,6 +157,7 @@ def _prepared(
                 on_progress=progress.on_text,
                 cancel=cancel,
                 timeout_s=timeout_s,
+                edgetpu=edgetpu,
             )
         except KeyboardInterrupt:
             cancel.set()

@@ -27,12 +27,23 @@ def stored_profiles(location: str) -> tuple[DeviceProfile, ...]:
 
 
 def profile_named(name: str, profiles: Sequence[DeviceProfile]) -> DeviceProfile | None:
-    """The profile of ``host``, of a phone by its serial number, or of a device by its id."""
+    """The profile of ``host``, of a phone by its serial number, of an Edge TPU as ``usb:0``, or by the id."""
+    wanted = ids_of(name)
+    return next((one for one in profiles if one.device_id in wanted), None)
+
+
+def ids_of(name: str) -> tuple[str, ...]:
+    """The ids that a device which somebody calls `name` may have; ``edgetpu`` is the first one on this host."""
     from harness.devices.android.find import device_id
     from harness.devices.registry import open_host
 
-    wanted = (open_host().device_id,) if name == "host" else (name, device_id(name))
-    return next((one for one in profiles if one.device_id in wanted), None)
+    host = open_host().device_id
+    if name == "host":
+        return (host,)
+    edge_tpu = f"edgetpu-{host.removeprefix('host-')}-"
+    if name == "edgetpu":
+        return (f"{edge_tpu}usb0", f"{edge_tpu}pci0")
+    return (name, device_id(name), edge_tpu + name.replace(":", ""))
 
 
 def doubt_of(profile: DeviceProfile) -> str:

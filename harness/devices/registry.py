@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 from functools import cached_property
+from pathlib import Path
 from threading import Lock
 from typing import TYPE_CHECKING
 
@@ -20,10 +22,11 @@ class Registry:
 
     Args:
         adb_server: ``host:port`` of the adb server for phones; empty for the usual one.
+        edge_tpu_root: where /sys and /var lie that tell of Edge TPUs; None for this machine's.
     """
 
-    def __init__(self, adb_server: str = "") -> None:
-        self._adb_server, self._lock = adb_server, Lock()
+    def __init__(self, adb_server: str = "", edge_tpu_root: Path | None = None) -> None:
+        self._adb_server, self._lock, self._edge_tpu_root = adb_server, Lock(), edge_tpu_root
 
     @cached_property
     def _attachment(self) -> Attachment:
@@ -44,6 +47,10 @@ class Registry:
             with self._lock:
                 attachment = self._attachment
             return attachment.open(dict(target.selector))
+        if target.kind == "edgetpu":
+            from harness.devices.edgetpu.find import open_edge_tpus, root_of
+
+            return open_edge_tpus(dict(target.selector), self._edge_tpu_root or root_of(os.environ))
         raise NoDeviceError(f"no {target.label} device can be driven by this version", remedy="Use the target `host`.")
 
 

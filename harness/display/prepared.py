@@ -11,6 +11,7 @@ from rich.text import Text
 
 from harness.display.text import clean
 from harness.domain import Status, TensorInfo, VariantFile
+from harness.report.wording import plural
 from harness.units import bytes_to_mb
 
 
@@ -77,6 +78,25 @@ def _is_technique(file: VariantFile) -> bool:
     return bool(file.technique)
 
 
+def _on_edge_tpu(file: VariantFile) -> str:
+    """How much of it the Edge TPU computes: ``264/267``; ``2 parts`` of a file whose compilation nobody saw."""
+    found = file.edgetpu
+    if found is None:
+        return ""
+    if found.mapped is None:
+        return plural(found.subgraphs, "part")
+    return f"{found.mapped}/{found.mapped + (found.on_cpu or 0)}"
+
+
+def _off_chip(file: VariantFile) -> str:
+    found = file.edgetpu
+    return _size(found.off_chip_bytes) or "0" if found is not None and found.off_chip_bytes is not None else ""
+
+
+def _is_compiled(file: VariantFile) -> bool:
+    return file.edgetpu is not None
+
+
 _COLUMNS = (
     _Column("model", 0, lambda file: file.model),
     _Column("variant", 0, lambda file: file.variant),
@@ -97,6 +117,8 @@ _COLUMNS = (
         right=True,
         telling=lambda file: "clustered" in file.technique,
     ),
+    _Column("on TPU", 3, _on_edge_tpu, right=True, telling=_is_compiled),
+    _Column("off-chip MB", 4, _off_chip, right=True, telling=_is_compiled),
     _Column("needs", 6, lambda file: file.data_needed, telling=lambda file: file.data_needed not in ("", "none")),
     _Column("time", 6, lambda file: "cached" if file.cached else f"{file.conversion_s:.1f} s", right=True),
     _Column("input", 7, lambda file: " ".join(map(tensor_text, file.inputs))),

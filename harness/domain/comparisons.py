@@ -101,7 +101,8 @@ class PairOutcome:
     `series` and `series_id` are the pair's; `device_model` groups phones of one kind. `changes` has latency first.
     `differs` is everything that was stamped on the arms and differs, the likeliest cause first. `interleaved` is False
     for stored rows of two runs. `base_status` and `candidate_status` are statuses of the rows, empty for an arm that
-    is missing. `stage` is ``screen`` for a pair that no screen sent on to its confirmation.
+    is missing. `stage` is ``screen`` for a pair that no screen sent on to its confirmation. `same_build` says that both
+    arms are one build, so that whatever changed is noise.
     """
 
     series_id: str
@@ -120,6 +121,7 @@ class PairOutcome:
     candidate_status: str = ""
     stage: str = ""
     notes: tuple[str, ...] = ()
+    same_build: bool = False
 
     @property
     def latency(self) -> MetricChange | None:

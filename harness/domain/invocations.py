@@ -72,8 +72,9 @@ class Evidence:
     the add chain), ``scaling_cur_freq``, ``add_chain``, or ``gpuclk`` of the GPU that computes.
     `foreign_load` is the share of the pinned cores' time taken by others during the timed window, in [0, 1].
     `wait_share` is the share of the window in which the process was runnable but not running.
-    `thermal_status` is the highest of Android's levels (0 none to 6 shutdown) during it, `battery_pct` the charge at
-    its end, `telemetry_load` the share of one core that observing took.
+    `thermal_status` is the highest of Android's levels (0 none to 6 shutdown) during it, or how many of its trip points
+    an Edge TPU module had reached, `battery_pct` the charge at its end, `telemetry_load` the share of one core that
+    observing took.
     """
 
     cpus: tuple[int, ...] = ()

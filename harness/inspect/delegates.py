@@ -22,6 +22,8 @@ from harness.inspect.delegate_operators import (
 from harness.inspect.model import FLOATS, QUANTIZED, Graph, Operator, Tensor
 
 EXPECTED, NOT_EXPECTED, UNKNOWN = "expected", "not expected", "unknown"
+EDGE_TPU_OPERATOR = "edgetpu-custom-op"
+_EDGE_TPU = "Edge TPU"
 _NOT_LISTED = "not in its list of operators"
 
 
@@ -31,6 +33,9 @@ class Expectation:
 
     answer: str
     reason: str = ""
+
+
+_LEFT = Expectation(NOT_EXPECTED, "left on the CPU by edgetpu_compiler")
 
 
 @dataclass(frozen=True)
@@ -68,6 +73,8 @@ def kind_of(graph: Graph, operator: Operator) -> str:
 
 def expectations(graph: Graph, rules: Rules) -> tuple[Expectation, ...]:
     """What is expected of each operator of `graph`, in its order."""
+    if rules.delegate == _EDGE_TPU and is_compiled(graph):
+        return tuple(_custom(rules, operator) or _LEFT for operator in graph.operators)
     found = [
         _custom(rules, operator) or rules.judge(graph, operator, kind_of(graph, operator))
         for operator in graph.operators
@@ -77,11 +84,16 @@ def expectations(graph: Graph, rules: Rules) -> tuple[Expectation, ...]:
     return tuple(_cut(graph, found))
 
 
+def is_compiled(graph: Graph) -> bool:
+    """Whether `graph` went through ``edgetpu_compiler``, which puts its own operator in the place of what it mapped."""
+    return any(one.custom and one.name == EDGE_TPU_OPERATOR for one in graph.operators)
+
+
 def _custom(rules: Rules, operator: Operator) -> Expectation | None:
     if not operator.custom:
         return None
-    if operator.name == "edgetpu-custom-op":
-        answer = EXPECTED if rules.delegate == "Edge TPU" else NOT_EXPECTED
+    if operator.name == EDGE_TPU_OPERATOR:
+        answer = EXPECTED if rules.delegate == _EDGE_TPU else NOT_EXPECTED
         return Expectation(answer, "compiled for the Edge TPU")
     return Expectation(NOT_EXPECTED, "a custom operator")
 
@@ -226,7 +238,7 @@ TABLE: tuple[Rules, ...] = (
         _hexagon,
     ),
     Rules(
-        "Edge TPU",
+        _EDGE_TPU,
         "coral.ai/docs/edgetpu/models-intro, supported operations",
         "the file must go through edgetpu_compiler",
         _edge_tpu,

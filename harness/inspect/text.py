@@ -14,6 +14,9 @@ from harness.inspect.measured import Measured
 from harness.inspect.model import Tensor
 from harness.inspect.preprocess import block
 from harness.inspect.wording import (
+    cannot_run_text,
+    compiled_parts,
+    compiled_text,
     costs_text,
     count_text,
     delegate_text,
@@ -55,8 +58,11 @@ def lines(report: Report) -> list[str]:
     custom = sorted({one.operator.name for one in report.operators if one.operator.custom})
     if custom:
         found.append(_line("custom", ", ".join(custom)))
+    compiled = compiled_text(report)
+    if compiled:
+        found.append(_line("compiled", compiled))
     if file.cannot_run:
-        found.append(_line("cannot run", file.cannot_run))
+        found.append(_line("cannot run", cannot_run_text(report)))
     found += ["", "delegates, by rule and not measured:"]
     found += [_line(f"  {one.delegate}", delegate_text(one)) for one in report.delegates]
     found += _measured(report)
@@ -141,6 +147,7 @@ def report_json(report: Report) -> dict[str, Any]:
         "outputs": [_interface(tensor) for tensor in report.file.outputs],
         "operators": sorted(Counter(one.operator.name for one in report.operators).items()),
         "custom_operators": sorted({one.operator.name for one in report.operators if one.operator.custom}),
+        "edgetpu": _compiled(report),
         "unsupported": value.pop("cannot_run"),
         "versions": report.versions,
         "macs": report.macs,
@@ -154,6 +161,12 @@ def report_json(report: Report) -> dict[str, Any]:
         "store_problem": report.store_problem,
     }
     return value
+
+
+def _compiled(report: Report) -> dict[str, Any] | None:
+    """What the file shows of its compilation for the Edge TPU; None where it has none."""
+    parts, left = compiled_parts(report)
+    return {"subgraphs": parts, "left_on_cpu": left} if parts else None
 
 
 def _interface(tensor: Tensor) -> dict[str, Any]:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 
 from harness.inspect.analysis import DelegateSummary, Report
+from harness.inspect.delegates import EDGE_TPU_OPERATOR
 from harness.inspect.islands import Island
 from harness.inspect.model import Graph, Tensor
 from harness.report.wording import number, percent, plural
@@ -121,6 +123,33 @@ def reasons_of(summary: DelegateSummary, names_shown: int = 4) -> list[str]:
     return result
 
 
+def compiled_parts(report: Report) -> tuple[int, tuple[tuple[str, int], ...]]:
+    """How many parts of the main graph are compiled for the Edge TPU, and names and counts of the operators beside."""
+    counts = Counter(one.operator.name for one in report.operators)
+    parts = sum(one.operator.custom and one.operator.name == EDGE_TPU_OPERATOR for one in report.operators)
+    del counts[EDGE_TPU_OPERATOR]
+    return parts, tuple(counts.most_common())
+
+
+def compiled_text(report: Report) -> str:
+    """``1 part on the Edge TPU, all of the graph``; empty for a file that is not compiled for it."""
+    parts, left = compiled_parts(report)
+    if not parts:
+        return ""
+    text = f"{plural(parts, 'part')} on the Edge TPU"
+    if not left:
+        return f"{text}, all of the graph"
+    names = ", ".join(f"{count} {name}" for name, count in left)
+    return f"{text}; left on the CPU: {plural(sum(count for _, count in left), 'operator')} ({names})"
+
+
+def cannot_run_text(report: Report) -> str:
+    """Why this host cannot run the file, or an empty string."""
+    if EDGE_TPU_OPERATOR in report.file.cannot_run:
+        return f"on a CPU: only libedgetpu has the operator {EDGE_TPU_OPERATOR}"
+    return report.file.cannot_run
+
+
 def island_text(graph: Graph, island: Island) -> str:
     """``#12 to #18: 3 operators (MUL, ADD, TANH), in by 1 DEQUANTIZE, out by 1 QUANTIZE``."""
     first, last = island.operators[0], island.operators[-1]
@@ -150,6 +179,9 @@ def summary(report: Report) -> list[tuple[str, str]]:
     if file.gzip_bytes is not None:
         what += f" ({size_text(file.gzip_bytes)} with gzip)"
     found = [("What it is", what)]
+    compiled = compiled_text(report)
+    if compiled:
+        found.append(("Compiled", compiled))
     total = len(report.operators)
     found.append(
         (
@@ -164,7 +196,7 @@ def summary(report: Report) -> list[tuple[str, str]]:
             ("Float in between", f"{plural(len(report.islands), 'float island')} with {plural(count, 'operator')}")
         )
     if file.cannot_run:
-        found.append(("Cannot run", file.cannot_run))
+        found.append(("Cannot run", cannot_run_text(report)))
     if report.measured:
         one = report.measured[0]
         latency = f"{number(one.latency_ms)} ms" if one.latency_ms is not None else "no latency"

@@ -3,7 +3,8 @@
 Public: `run_sweep`, `SweepRequest`, `SweepOutcome`, `current_view`.
 """
 
+from harness.lab.requests import SweepOutcome, SweepRequest
 from harness.lab.retell import current_view
-from harness.lab.session import SweepOutcome, SweepRequest, run_sweep
+from harness.lab.session import run_sweep
 
 __all__ = ["SweepOutcome", "SweepRequest", "current_view", "run_sweep"]

@@ -7,7 +7,6 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from harness.devices.host import HostDevice
 from harness.domain import (
     Baseline,
     BaselineLink,
@@ -18,6 +17,7 @@ from harness.domain import (
     VariantFile,
 )
 from harness.errors import StableError, UsageError
+from harness.lab.interpreters import asked_once, offers_of
 from harness.lab.lane import utc_now
 from harness.lab.pairs import PairsRequest, PairsResult
 from harness.lab.pinned_build import PinnedBuild, keep_build, load_build
@@ -25,7 +25,6 @@ from harness.lab.same import wanted_variants
 from harness.measure.stopping import Looks
 from harness.prepare import prepare
 from harness.runtimes.binaries import binaries_folder, fetched_tool
-from harness.runtimes.litert import LiteRt
 from harness.store import Store
 from harness.sweep import Sweep, expand, pair_sweeps
 
@@ -117,8 +116,11 @@ def _prepared(request: PinRequest, say: Callable[[str], None]) -> tuple[VariantF
         StableError: not a single one could be made.
     """
     files: list[VariantFile] = []
-    for variants, models in wanted_variants(expand(request.sweep).cases).items():
-        files += prepare(models, variants, cache_dir=request.cache_dir, jobs=request.jobs, on_progress=say)
+    compiler = request.sweep.edgetpu_compiler
+    for variants, models in wanted_variants(expand(request.sweep).cases, together=compiler.together).items():
+        files += prepare(
+            models, variants, cache_dir=request.cache_dir, jobs=request.jobs, on_progress=say, edgetpu=compiler
+        )
     if not any(file.status is Status.DONE for file in files):
         raise StableError(
             f"no variant of this sweep could be made: {files[0].reason if files else 'it has no case'}",
@@ -200,25 +202,6 @@ def links_of(result: PairsResult) -> tuple[BaselineLink, ...]:
 
 
 # ---- what a build stands on ------------------------------------------------------------------------------------------
-
-
-def offers_of(runtime: RuntimeRef) -> str:
-    """Path and versions of the interpreter of `runtime`, or the sentence that says why it is of no use."""
-    litert = LiteRt(HostDevice(), runtime)
-    hello = litert.hello
-    return hello if isinstance(hello, str) else f"{litert.python}: {hello.label}"
-
-
-def asked_once(ask: Callable[[RuntimeRef], str]) -> Callable[[RuntimeRef], str]:
-    """`ask` with a memory: an interpreter takes a second to answer."""
-    known: dict[RuntimeRef, str] = {}
-
-    def answer(runtime: RuntimeRef) -> str:
-        if runtime not in known:
-            known[runtime] = ask(runtime)
-        return known[runtime]
-
-    return answer
 
 
 def _tool_finder(cache_dir: Path) -> Callable[[Case], Path | None]:

@@ -14,8 +14,9 @@ from pathlib import Path
 
 from harness.devices.registry import Registry
 from harness.domain import DeviceFacts, DeviceProfile, NoiseRecord, ResultRow, RunRecord, Target
-from harness.errors import NoDeviceError, StableError
+from harness.errors import NoDeviceError, StableError, UsageError
 from harness.events import Event, Message
+from harness.lab.calibration_begun import PURPOSE, continued_since
 from harness.lab.calibration_events import OneRun, Progress
 from harness.lab.calibration_readings import Reading, evidence_of, readings_of
 from harness.lab.costs import startup_costs
@@ -30,15 +31,13 @@ from harness.sweep import Plan, Sweep, estimate_s, pair_with_itself
 from harness.units import format_duration, parse_moment
 
 COMPARISONS, BLOCKS = 30, 8
-PURPOSE = "calibrate"
-TOO_OLD_TO_CONTINUE = timedelta(days=7)
 NOISE_AGE = timedelta(days=90)
 
 
 @dataclass(frozen=True)
 class CalibrationRequest:
     """What `harness calibrate` asks for: so many comparisons of each case of `sweep` with itself, whose one target is
-    the device."""
+    the device. With `resume` nothing is begun anew."""
 
     sweep: Sweep
     comparisons: int
@@ -46,6 +45,7 @@ class CalibrationRequest:
     reports_dir: Path
     cache_dir: Path
     jobs: int
+    resume: bool = False
 
 
 @dataclass(frozen=True)
@@ -95,6 +95,7 @@ def run_calibration(
     Raises:
         NoDeviceError, DeviceBusyError, StoreError: as `run_sweep`.
         StableError: no case gave a comparison.
+        UsageError: these comparisons were to be resumed, and none of them is there.
     """
     facts = the_device(request.sweep)
     return _Calibration(request, facts, store, leases, post, interrupt, clock, now, run).run()
@@ -123,6 +124,12 @@ class _Calibration:
     def run(self) -> CalibrationResult:
         """All comparisons that are missing, then the profile."""
         runs = self._earlier_runs()
+        if self.request.resume and not runs:
+            raise UsageError(
+                "there is no such calibration to go on with",
+                where=self.facts.device_id,
+                remedy="`harness calibrate DEVICE --show` says what was begun; leave --resume away to begin anew.",
+            )
         finished = {sha: run for sha, run in runs.items() if run.state == "finished"}
         for run in finished.values():
             self._keep(run)
@@ -133,8 +140,7 @@ class _Calibration:
         result, left = self._compare_all(missing, runs, shown)
         state = "finished" if not left else "interrupted" if result is None else _stopped_state(result)
         if result is not None:
-            # Rows of a comparison that was left would advise to resume it in the way of a sweep.
-            shown.end(result.run_id, state, () if left else result.rows, self.clock())
+            shown.end(result.run_id, state, self.clock())
         return CalibrationResult(state, total - left, None if left else self._save_profile())
 
     def _compare_all(
@@ -186,7 +192,7 @@ class _Calibration:
     def _earlier_runs(self) -> dict[str, RunRecord]:
         """The comparisons of this calibration that an earlier call began, by the hash of their round."""
         wanted = {asked.sha256 for asked in self.rounds}
-        since = self._began()
+        since = continued_since(self.store, self.facts.device_id, self._now)
         found: dict[str, RunRecord] = {}
         for run in self.store.list_runs():  # the newest first
             begun = parse_moment(run.started_at)
@@ -195,13 +201,6 @@ class _Calibration:
                 if run.state == "finished" and kept.state != "finished":
                     found[run.sweep_sha256] = run
         return found
-
-    def _began(self) -> datetime:
-        """Comparisons from before belong to an earlier calibration."""
-        week_ago = self._now - TOO_OLD_TO_CONTINUE
-        profile = self.store.profile(self.facts.device_id)
-        last = None if profile is None else parse_moment(profile.at)
-        return week_ago if last is None else max(week_ago, last)
 
     @property
     def _now(self) -> datetime:

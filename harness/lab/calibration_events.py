@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
-from harness.domain import ResultRow
 from harness.events import (
     Event,
     InvocationFinished,
@@ -56,9 +55,9 @@ class OneRun:
         self._prepared = self._started
         self._post(Message("info", progress.text, at_s))
 
-    def end(self, run_id: str, state: str, rows: tuple[ResultRow, ...], at_s: float) -> None:
-        """Say that no more rounds come."""
-        self._post(RunFinished(run_id, state, rows, "", at_s))
+    def end(self, run_id: str, state: str, at_s: float) -> None:
+        """Say that no more rounds come. The rows of the last one are not what was to be found out."""
+        self._post(RunFinished(run_id, state, (), "", at_s))
 
     def post(self, event: Event) -> None:
         """Take an event of the round."""

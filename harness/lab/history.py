@@ -9,7 +9,8 @@ from typing import Any
 from harness.domain import DatedOutcome, RunRecord
 from harness.lab.night_history import NIGHTLY
 from harness.lab.night_plan import is_a_a
-from harness.measure.history import NightContext, SeriesHistory, series_histories
+from harness.measure.history import series_histories
+from harness.measure.history_series import NightContext, SeriesHistory
 from harness.store import Store
 
 _ROW_FIELDS = ("runtime_version", "model_sha256", "device_id")

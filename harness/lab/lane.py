@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timezone
 from pathlib import Path
@@ -22,15 +23,16 @@ from harness.domain import (
     Status,
     VariantFile,
 )
-from harness.errors import DatasetError, DeviceOfflineError, TaskError
-from harness.events import AccuracyProgress, Event, InvocationFinished, InvocationStarted, Message, RowUpdated
+from harness.errors import DatasetError, DeviceOfflineError, TaskError, UsageError
+from harness.events import AccuracyProgress, Event, InvocationFinished, InvocationStarted, Message, RowUpdated, Waiting
 from harness.lab.accuracy import AccuracyPass
 from harness.lab.interrupt import Interrupt
 from harness.lab.ledger import Ledger
 from harness.lab.outputs import OutputsPass, read_check, write_inputs
 from harness.lab.sentinel import is_sentinel, sentinel_window
 from harness.lab.sustained import SustainedPass
-from harness.lab.tasks import MAX_ATTEMPTS, REDO, Task, attempts_allowed
+from harness.lab.tasks import MAX_ATTEMPTS, REDO, Task, attempts_allowed, together
+from harness.lab.turns import Turns, measures_here
 from harness.lab.waiting import Waiter
 from harness.measure import median_ms
 from harness.runtimes.base import Runtime
@@ -58,8 +60,10 @@ class LaneContext:
     sleep: Callable[[float], None] = time.sleep
     settings: DeviceSettings = field(default_factory=DeviceSettings)
     costs: StartupCosts = field(default_factory=dict)
+    turns: Turns = field(default_factory=Turns)
 
 
+NO_TURN = InvocationResult(Status.INTERRUPTED)
 NO_FILE = InvocationResult(Status.FAILED, error="there is no model file for this case")
 
 
@@ -82,6 +86,7 @@ class Lane:
         self._waiter = Waiter(device, context.settings, context.interrupt, context.post, context.clock, context.sleep)
         self._gated: int | None = None  # the block for which the gate was passed
         self._ungated = ""  # why the present block began without the gate
+        self._spoilt = ""  # why both arms of the present block are to be made again
         self._came_further = False  # whether the present accuracy pass scored a chunk
 
     def run(self, tasks: Sequence[Task], first_index: int = 0) -> bool:
@@ -91,13 +96,29 @@ class Lane:
             StoreError: a result could not be made durable; nothing further is measured.
             DeviceLostError: the device did not come back in time.
         """
-        for index, task in enumerate(tasks, first_index):
-            if self._context.interrupt.stop.is_set():
+        index = first_index
+        for group in together(tasks):
+            if not self._do_together(group, index):
                 return False
-            if self._taken_over():
-                return False
-            if not self._context.ledger[task.case.case_id].given_up() and not self._do(task, index):
-                return False
+            index += len(group)
+        return True
+
+    def _do_together(self, tasks: Sequence[Task], first_index: int) -> bool:
+        """Make one task, or the arms of a block: where one of these met another device than the others, all of them
+        once more; false when it was cut off."""
+        ledger = self._context.ledger
+        for made in range(1, REDO + 2):
+            self._spoilt = ""
+            attempt = max(ledger[task.case.case_id].next_attempt(task) for task in tasks)  # see harness.lab.blocks
+            for index, task in enumerate(tasks, first_index):
+                if self._context.interrupt.stop.is_set() or self._taken_over():
+                    return False
+                if not ledger[task.case.case_id].given_up() and not self._do(task, index, attempt):
+                    return False
+            if not self._spoilt or made > REDO or not all(ledger[task.case.case_id].succeeded(task) for task in tasks):
+                break
+            self._gated = None  # once more through the gate
+            self.say("warning", f"{tasks[0].pair}: {self._spoilt}, measuring both arms of the block again")
         return True
 
     def _taken_over(self) -> bool:
@@ -105,9 +126,10 @@ class Lane:
             self.say("error", "another sweep took over this device; stopping here, finished results are kept")
         return self._lost()
 
-    def _do(self, task: Task, index: int) -> bool:
-        """Make one task's invocation, with its retries; false when it was cut off by an interrupt."""
-        attempt, tries = self._context.ledger[task.case.case_id].attempts(task), 0
+    def _do(self, task: Task, index: int, attempt: int) -> bool:
+        """Make one task's invocation, with its retries from number `attempt` on; false when it was cut off by an
+        interrupt."""
+        tries = 0
         while tries < MAX_ATTEMPTS:
             if not self._pass_gate(task):
                 return False
@@ -142,12 +164,17 @@ class Lane:
     def _why_again(self, task: Task, result: InvocationResult, tries: int) -> str:
         """Why an invocation is to be made once more, or an empty text."""
         if tries < attempts_allowed(result.status):
+            if task.pair and task.order and result.status is Status.OFFLINE:
+                self._spoilt = "the device was lost between the arms"
             return f"{result.status} in the {task.purpose} pass"
         # A phone that did not cool within the gate's patience would not do better now.
         throttled = (
             task.purpose is Purpose.TIMING and result.status is Status.DONE and tries <= REDO and not self._ungated
         )
         reason = self.device.redo_reason(result.evidence) if throttled else ""
+        if task.pair:  # again with its whole block, or not at all
+            self._spoilt = f"{task.case.label}: {reason}" if reason else self._spoilt
+            return ""
         if reason:
             self._gated = None  # once more through the gate
         return reason
@@ -175,8 +202,10 @@ class Lane:
 
     def _single(self, task: Task, attempt: int) -> InvocationResult:
         """One process; durable when this returns."""
-        context, started_at = self._context, utc_now()
-        made, result = self._invoke(task)
+        context = self._context
+        with self._turn(task.case) as mine:
+            started_at = utc_now()
+            made, result = self._invoke(task) if mine else (None, NO_TURN)
         if self._ungated and task.purpose is Purpose.TIMING:
             notes = (*result.evidence.notes, self._ungated)
             result = replace(result, evidence=replace(result.evidence, notes=notes))
@@ -199,11 +228,15 @@ class Lane:
             made = InvocationRecord(case.case_id, task.purpose, index, task.order, attempt, started_at, result)
             context.ledger.record(made, self._token)
 
+        def invoke(request: InvocationRequest) -> InvocationResult:
+            with self._turn(case) as mine:
+                return self._runtimes[case.runtime].invoke(request, context.interrupt.cancel) if mine else NO_TURN
+
         return SustainedPass(
             self.device.device_id,
             case,
             request,
-            lambda request: self._runtimes[case.runtime].invoke(request, context.interrupt.cancel),
+            invoke,
             record,
             context.post,
             context.clock,
@@ -211,6 +244,17 @@ class Lane:
             lambda: context.interrupt.stop.is_set() or self._taken_over(),
             self._ungated,
         ).run()
+
+    def _turn(self, case: Case) -> AbstractContextManager[bool]:
+        """While no other lane measures on the CPUs of `case`, if they are of this host; false after an interrupt."""
+        context, device_id = self._context, self.device.device_id
+        cpus: tuple[int, ...] = ()
+        if measures_here(device_id):
+            with suppress(UsageError):  # the runtime makes a row of it
+                cpus = self.device.choose_cpus(case.backend.cores, case.backend.threads)
+        return context.turns.of(
+            cpus, context.interrupt.stop, lambda reason: context.post(Waiting(device_id, reason, context.clock()))
+        )
 
     def _invoke(self, task: Task) -> tuple[OutputsPass | None, InvocationResult]:
         file, request = self._context.ledger[task.case.case_id].file, self._request(task)
@@ -261,7 +305,9 @@ class Lane:
         file = self._context.ledger[case.case_id].file
         assert file is not None
         try:
-            self._context.ledger.set_check(case, read_check(file, made))
+            check = read_check(file, made)
+            if check is not None:
+                self._context.ledger.set_check(case, check)
         except ValueError as error:
             return replace(result, status=Status.FAILED, error=f"these are not the outputs of this model: {error}")
         finally:

@@ -50,9 +50,15 @@ class CaseLedger:
         statuses = [record.result.status for record in self.records if record.purpose is Purpose.OUTPUTS]
         return statuses[-1] if statuses else None
 
-    def attempts(self, task: Task) -> int:
-        """How often `task` was tried before, in this session or the one it resumes."""
-        return sum((record.purpose, record.block) == (task.purpose, task.block) for record in self.records)
+    def next_attempt(self, task: Task) -> int:
+        """The number of the next attempt at `task`, behind those of this session and the one it resumes."""
+        tried = [one.attempt for one in self.records if (one.purpose, one.block) == (task.purpose, task.block)]
+        return max(tried, default=-1) + 1
+
+    def succeeded(self, task: Task) -> bool:
+        """Whether the last attempt at `task` did."""
+        ours = [one for one in self.records if (one.purpose, one.block) == (task.purpose, task.block)]
+        return bool(ours) and max(ours, key=lambda one: one.attempt).result.status is Status.DONE
 
     def given_up(self) -> str:
         """Why the case is not continued, or an empty text."""

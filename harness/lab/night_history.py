@@ -35,11 +35,16 @@ def _sentinels(rows: Sequence[ResultRow]) -> dict[str, float]:
     }
 
 
+def is_noise(outcome: PairOutcome) -> bool:
+    """Whether a pair compared a build with itself: an A/A set, or a candidate that is what was pinned."""
+    return is_a_a(outcome.series) or outcome.same_build
+
+
 def noise_records(outcomes: Sequence[PairOutcome], run: RunRecord) -> Iterator[NoiseRecord]:
-    """What the A/A sets of a night say of the noise of their devices."""
+    """What the pairs of equal builds of a night say of the noise of their devices."""
     for outcome in outcomes:
         change = outcome.latency
-        if not is_a_a(outcome.series) or change is None or change.ratio is None or not change.base:
+        if not is_noise(outcome) or change is None or change.ratio is None or not change.base:
             continue
         yield NoiseRecord(
             device_id=outcome.device_id,

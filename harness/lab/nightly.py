@@ -20,14 +20,23 @@ from harness.domain import (
 from harness.errors import DeviceBusyError, UsageError
 from harness.events import Message
 from harness.lab.around import Around
-from harness.lab.baseline import asked_once, offers_of
-from harness.lab.night_history import NIGHTLY, dated, earlier_nights, noise_records, purpose_of, sentinel_levels
+from harness.lab.interpreters import asked_once, offers_of
+from harness.lab.night_history import (
+    NIGHTLY,
+    dated,
+    earlier_nights,
+    is_noise,
+    noise_records,
+    purpose_of,
+    sentinel_levels,
+)
 from harness.lab.night_plan import NightPlan, is_a_a, night_sweep, plan_night
 from harness.lab.paired_rounds import OUT_OF_TIME
 from harness.lab.pairs import COMPARISON, PairsRequest, PairsResult, policy_of
 from harness.lab.pinned_build import load_build
 from harness.measure.night import decide
 from harness.measure.night_findings import Finding
+from harness.measure.night_words import plural
 from harness.measure.sentinel import NIGHTS
 from harness.store import Store
 from harness.sweep import Sweep
@@ -90,6 +99,9 @@ def run_night(
     """
     plan = planned(request, around.store, ask)
     asked = pairs_request(request, plan, around.store)
+    for reason in dict.fromkeys(finding.reason for finding in plan.beside if finding.kind == "BASELINE_GONE"):
+        left = f"{reason}: what needs it is left out tonight. {_anew(request.baseline)}"
+        around.post(Message("warning", left, clock()))
     began_s = clock()
     result = _measured(asked, request, around, run, clock, sleep)
     return _decided(request, plan, result, around.store, clock() - began_s)
@@ -109,7 +121,7 @@ def pairs_request(request: NightRequest, plan: NightPlan, store: Store) -> Pairs
         raise UsageError(
             f"nothing can be compared with the baseline {request.baseline.name}"
             + (f": {gone}" if gone else ": no case of it is in the sweep"),
-            remedy=f"Pin it anew: harness baseline pin SWEEP.yaml --name {request.baseline.name}",
+            remedy=_anew(request.baseline),
         )
     asked = PairsRequest(
         pairs=plan.pairs,
@@ -123,6 +135,10 @@ def pairs_request(request: NightRequest, plan: NightPlan, store: Store) -> Pairs
         files=plan.files,
     )
     return asked if request.resume is None else _continued(asked, request.resume, store)
+
+
+def _anew(baseline: Baseline) -> str:
+    return f"Put it back, or pin the baseline anew: harness baseline pin SWEEP.yaml --name {baseline.name}"
 
 
 def _continued(asked: PairsRequest, resume: RunRecord, store: Store) -> PairsRequest:
@@ -185,7 +201,7 @@ def _decided(request: NightRequest, plan: NightPlan, result: PairsResult, store:
     compared = [outcome for outcome in result.outcomes if not is_a_a(outcome.series)]
     not_reached = tuple(_not_reached(compared, result.rows))
     left_out = {finding.outcome.series_id for finding in not_reached}
-    outcomes = [outcome for outcome in compared if outcome.series_id not in left_out]
+    outcomes = [_with_reason(outcome, result.rows) for outcome in compared if outcome.series_id not in left_out]
     before = earlier_nights(store, request.sweep.name, plan, run)
     history = [one for night in before for one in dated(night, store.outcomes(night.run_id))]
     if result.state != "interrupted":  # an interrupted night has them when it is continued
@@ -212,12 +228,24 @@ def _notes(request: NightRequest, result: PairsResult) -> Iterator[str]:
     yield f"compared with the baseline {request.baseline.name} of {pinned}"
     if result.state != "finished":
         yield f"the run is {result.state}: `harness nightly --resume` continues it"
+    equal = sum(outcome.same_build for outcome in result.outcomes if not is_a_a(outcome.series))
+    if equal:
+        yield f"{plural(equal, 'pair')} of one and the same build on both sides: not judged, they measure the noise"
     for outcome in result.outcomes:
         change = outcome.latency
-        if is_a_a(outcome.series) and change is not None and change.ratio is not None:
+        if is_noise(outcome) and change is not None and change.ratio is not None:
             false_alarm = change.verdict in (ComparisonVerdict.REGRESSION, ComparisonVerdict.IMPROVEMENT)
             alarm = ": a false alarm, see `harness calibrate`" if false_alarm else ""
-            yield f"{outcome.series} on {outcome.device_id}: {100 * (change.ratio - 1):+.1f} %{alarm}"
+            if alarm or is_a_a(outcome.series):
+                yield f"{outcome.series} on {outcome.device_id}: {100 * (change.ratio - 1):+.1f} %{alarm}"
+
+
+def _with_reason(outcome: PairOutcome, rows: Sequence[ResultRow]) -> PairOutcome:
+    """`outcome` with the word of a row that has no figures on why that is."""
+    ids = (outcome.candidate_case_id, outcome.base_case_id)
+    mute = [row for name in ids for row in rows if row.case_id == name and row.status is not Status.DONE]
+    told = [row.reasons for row in mute if row.reasons][:1]
+    return replace(outcome, notes=(*told, *outcome.notes)) if told else outcome
 
 
 def _not_reached(outcomes: Sequence[PairOutcome], rows: Sequence[ResultRow]) -> Iterator[Finding]:

@@ -8,15 +8,15 @@ from __future__ import annotations
 
 import hashlib
 import statistics
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from harness.domain import Case, DeviceFacts, InvocationRecord, Pair, Purpose, Status
 from harness.events import Message
+from harness.lab.blocks import Blocks, blocks_of, whole_blocks
 from harness.lab.rounds import RoundsContext
 from harness.lab.sentinel import is_sentinel
-from harness.lab.tasks import MAX_ATTEMPTS, DoneKey, Task, remaining, single_pass
-from harness.measure import BlockMedian, block_medians
+from harness.lab.tasks import DoneKey, Task, remaining, single_pass
 from harness.measure.comparison import LOOKS
 from harness.measure.stopping import FixedBlocks, Policy, ScreenThenConfirm, settle, wanted_blocks
 
@@ -34,15 +34,6 @@ class Stopping:
     deadline_s: float | None = None
 
 
-@dataclass(frozen=True)
-class Blocks:
-    """What a pair has so far: its successful invocations by arm, and how many blocks were made in all."""
-
-    base: tuple[BlockMedian, ...]
-    candidate: tuple[BlockMedian, ...]
-    made: int
-
-
 class PairedRounds:
     """The invocations of a lane's pairs. See `harness.lab.rounds.Rounds`."""
 
@@ -55,8 +46,9 @@ class PairedRounds:
         self._alone = [case for case in context.cases if case.case_id not in both and not is_sentinel(case)]
         self._sentinels = [case for case in context.cases if is_sentinel(case)]
         self.cases = context.cases
-        self._done = context.done - _halves(self._pairs, context.done)
+        self._done = context.done - self._unfinished()
         self._waiting = list(self._pairs)
+        self._tried: dict[Pair, int] = {}  # up to which block each pair was given out: none is given out for ever
         self._afterwards_due, self._given = False, 0
         self._rounds = self._all_rounds()
 
@@ -128,18 +120,33 @@ class PairedRounds:
             return range(0)
         blocks = self.blocks_of(pair)
         floor = self._noise_floor(pair, blocks)
-        wanted = wanted_blocks(self._stopping.policy, blocks.base, blocks.candidate, blocks.made, noise_floor=floor)
-        return range(blocks.made, wanted)
+        made = max(blocks.made, self._tried.get(pair, 0))
+        wanted = wanted_blocks(self._stopping.policy, blocks.base, blocks.candidate, made, noise_floor=floor)
+        self._tried[pair] = wanted
+        return range(made, wanted)
 
     def _noise_floor(self, pair: Pair, blocks: Blocks) -> float:
         latency_ms = statistics.median(entry.median_ms for entry in blocks.base) if blocks.base else 0.0
         return self._stopping.noise_floor(self._context.facts, pair, latency_ms)
 
     def blocks_of(self, pair: Pair) -> Blocks:
-        """What `pair` has so far; a block counts as made when both arms were tried."""
+        """What `pair` has so far."""
+        return blocks_of(*self._records(pair))
+
+    def _records(self, pair: Pair) -> tuple[Sequence[InvocationRecord], ...]:
         ledger = self._context.ledger
-        base, candidate = (tuple(ledger[case.case_id].records) for case in (pair.base, pair.candidate))
-        return Blocks(block_medians(base), block_medians(candidate), min(_made(base), _made(candidate)))
+        return tuple(tuple(ledger[case.case_id].records) for case in (pair.base, pair.candidate))
+
+    def _unfinished(self) -> frozenset[DoneKey]:
+        """The timing of an arm whose counterpart is missing in that block, or of another pass. Continued hours later
+        such a block would hold two states of the device, so both arms are made again; of each the last attempt
+        counts."""
+        found: set[DoneKey] = set()
+        for pair in self._pairs:
+            whole = whole_blocks(*self._records(pair))
+            ids = (pair.base.case_id, pair.candidate.case_id)
+            found |= {key for key in self._context.done if key[0] in ids and key[2] not in whole}
+        return frozenset(key for key in found if key[1] is Purpose.TIMING)
 
     def _blocks(self, missing: Mapping[Pair, range]) -> Sequence[Task]:
         """The blocks of some pairs, interleaved: block by block, the pairs in random order, the arms tossed."""
@@ -153,7 +160,7 @@ class PairedRounds:
 
     def _block(self, pair: Pair, block: int) -> list[Task]:
         arms = (pair.base, pair.candidate) if self._toss("arms", pair, block)[0] & 1 else (pair.candidate, pair.base)
-        return [Task(case, Purpose.TIMING, block, order) for order, case in enumerate(arms)]
+        return [Task(case, Purpose.TIMING, block, order, pair.series) for order, case in enumerate(arms)]
 
     def _toss(self, what: str, pair: Pair, block: int) -> bytes:
         """Random, yet the same after a resume."""
@@ -170,7 +177,9 @@ class PairedRounds:
     def _tell(self, pair: Pair) -> None:
         blocks = self.blocks_of(pair)
         floor = self._noise_floor(pair, blocks)
-        comparison, stage = settle(self._stopping.policy, blocks.base, blocks.candidate, noise_floor=floor)
+        comparison, stage = settle(
+            self._stopping.policy, blocks.base, blocks.candidate, noise_floor=floor, made=blocks.made
+        )
         if comparison is None:
             text = f"{pair.series}: no two blocks to compare"
         else:
@@ -189,30 +198,6 @@ class PairedRounds:
             self._context.ledger.lose(case, Status.SKIPPED, OUT_OF_TIME)
         text = f"the time budget is used up: {len(cases) // 2} pairs were not begun"
         self._context.post(Message("warning", text, self._context.clock(), self._context.facts.device_id))
-
-
-def _made(records: Sequence[InvocationRecord]) -> int:
-    """How many blocks were tried; one that a lost device spoilt only when it was tried as often as it may be."""
-    tries: dict[int, list[Status]] = {}
-    for record in records:
-        if record.purpose is Purpose.TIMING:
-            tries.setdefault(record.block, []).append(record.result.status)
-    return sum(found[-1] is not Status.OFFLINE or len(found) >= MAX_ATTEMPTS for found in tries.values())
-
-
-def _halves(pairs: Sequence[Pair], done: Collection[DoneKey]) -> frozenset[DoneKey]:
-    """The timing of one arm whose counterpart is missing in that block. Continued hours later such a block would hold
-    two states of the device, so both arms are made again; of each the last attempt counts."""
-    blocks: dict[str, set[int]] = {}
-    for case_id, purpose, block in done:
-        if purpose is Purpose.TIMING:
-            blocks.setdefault(case_id, set()).add(block)
-    found: set[DoneKey] = set()
-    for pair in pairs:
-        base, candidate = (blocks.get(case.case_id, set()) for case in (pair.base, pair.candidate))
-        found |= {(pair.base.case_id, Purpose.TIMING, block) for block in base - candidate}
-        found |= {(pair.candidate.case_id, Purpose.TIMING, block) for block in candidate - base}
-    return frozenset(found)
 
 
 def _usual_blocks(policy: Policy) -> int:

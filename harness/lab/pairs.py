@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -29,13 +29,14 @@ from harness.domain import (
 from harness.errors import UsageError
 from harness.events import Event
 from harness.lab.accuracy import paired_difference
+from harness.lab.blocks import blocks_of, torn_blocks, without
 from harness.lab.interrupt import Interrupt
 from harness.lab.lane import utc_now
 from harness.lab.paired_rounds import PairedRounds, Stopping
+from harness.lab.requests import Files, SweepRequest, settings_sha256
 from harness.lab.retell import current_view
 from harness.lab.rounds import Rounds, RoundsContext
-from harness.lab.session import Files, SweepRequest, run_sweep, settings_sha256
-from harness.measure import block_medians
+from harness.lab.session import run_sweep
 from harness.measure.calibration import in_force, quarantine_reason, threshold_for
 from harness.measure.changes import Arm, outcome_of
 from harness.measure.stopping import FixedBlocks, Looks, Policy, ScreenThenConfirm, settle
@@ -115,7 +116,8 @@ def run_pairs(
         write_reports(run_id, directory)
 
     deadline_s = None if request.budget_s is None else clock() + request.budget_s
-    stopping = Stopping(request.policy, partial(_noise_floor, profiles_of(store), utc_now()), deadline_s)
+    began = utc_now() if request.resume is None else request.resume.started_at
+    stopping = Stopping(request.policy, partial(_noise_floor, profiles_of(store, began), began), deadline_s)
     done = run_sweep(
         _as_sweep(request, stopping),
         store=store,
@@ -136,7 +138,7 @@ def _judged(store: Store, view: RunView) -> tuple[PairOutcome, ...]:
     settings = json.loads(view.run.settings_json or "{}").get(COMPARISON)
     if settings is None:
         return ()
-    judge = _Judge(store, view, policy_of(settings), profiles_of(store))
+    judge = _Judge(store, view, policy_of(settings), profiles_of(store, view.run.started_at))
     return tuple(judge.outcome(pair) for pair in pairs_of(settings, view.cases))
 
 
@@ -162,9 +164,9 @@ def comparison_settings(request: PairsRequest) -> dict[str, Any]:
     return {"purpose": request.purpose, "policy": {"kind": kind, **asdict(request.policy)}, "pairs": pairs}
 
 
-def profiles_of(store: Store) -> dict[str, DeviceProfile]:
-    """What calibration knows, by device id."""
-    return {profile.device_id: profile for profile in store.profiles()}
+def profiles_of(store: Store, at: str) -> dict[str, DeviceProfile]:
+    """What calibration knew at a time, by device id: a run is judged by what was known when it began, also later."""
+    return {profile.device_id: profile for profile in store.profiles(at=at)}
 
 
 def _as_sweep(request: PairsRequest, stopping: Stopping) -> SweepRequest:
@@ -210,11 +212,10 @@ class _Judge:
             self._records.setdefault(record.case_id, []).append(record)
 
     def outcome(self, pair: Pair) -> PairOutcome:
-        base, candidate = self._arm(pair.base), self._arm(pair.candidate)
+        base, candidate = self._arms(pair)
         profile, floor = self._known_noise(pair, base)
-        comparison, stage = settle(
-            self._policy, block_medians(base.records), block_medians(candidate.records), noise_floor=floor
-        )
+        blocks = blocks_of(base.records, candidate.records)
+        comparison, stage = settle(self._policy, blocks.base, blocks.candidate, noise_floor=floor, made=blocks.made)
         run_id = self._view.run.run_id
         difference = paired_difference(
             candidate.file,
@@ -239,6 +240,15 @@ class _Judge:
             return None, 0.0
         profile = in_force(self._profiles.get(base.facts.device_id), base.facts, self._view.run.started_at)
         return profile, threshold_for(profile, pair.base.backend.kind, base.row.latency_p50_ms or 0.0)
+
+    def _arms(self, pair: Pair) -> tuple[Arm, Arm]:
+        """Both arms, without the blocks that were cut off while both were made again."""
+        base, candidate = self._arm(pair.base), self._arm(pair.candidate)
+        torn = torn_blocks(base.records, candidate.records)
+        return (
+            replace(base, records=without(base.records, torn)),
+            replace(candidate, records=without(candidate.records, torn)),
+        )
 
     def _arm(self, case: Case) -> Arm:
         return Arm(

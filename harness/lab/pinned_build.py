@@ -20,6 +20,7 @@ from pathlib import Path
 from harness.content import content_id, file_digest
 from harness.domain import Baseline, Case, ModelRef, RuntimeRef, Status, VariantFile
 from harness.errors import StableError
+from harness.lab.interpreters import INTERPRETED
 from harness.store.codec import CodecError, from_json, to_json
 from harness.sweep import NightlySettings, Sweep, expand
 
@@ -176,7 +177,7 @@ def _copied(
         if tool is not None:
             paths[_fetched_name(case)] = tool
     moved = tuple((name, str(_copy(path, folder / "files"))) for name, path in paths.items())
-    interpreters = dict.fromkeys(case.runtime for case in cases if case.runtime.name == "litert")
+    interpreters = dict.fromkeys(case.runtime for case in cases if case.runtime.name in INTERPRETED)
     build = replace(sweep, text="", nightly=NightlySettings())  # neither makes another build
     return Manifest(build, kept, moved, tuple(Interpreter(runtime, ask(runtime)) for runtime in interpreters))
 

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from harness.domain import Case, DeviceFacts, ModelRef, RunRecord, RunView, Status, VariantFile
 from harness.errors import UsageError
+from harness.variants import COMPILED_FROM, mode_of
 
 _ANEW = "Start a new run without --resume; `harness report` still writes what this one has."
 
@@ -46,12 +47,20 @@ def require_same_file(run: RunRecord, before: VariantFile | None, now: VariantFi
         )
 
 
-def wanted_variants(cases: Sequence[Case]) -> dict[tuple[str, ...], list[ModelRef]]:
-    """Models by the variants that their cases need, so that an excluded one is not converted."""
+def wanted_variants(cases: Sequence[Case], *, together: bool = False) -> dict[tuple[str, ...], list[ModelRef]]:
+    """Models by the variants that their cases need, so that an excluded one is not converted.
+
+    `together`: each variant that is compiled for a device stands apart with all models that need it, which are
+    compiled in one call, whatever else each of them needs.
+    """
     needed: dict[ModelRef, dict[str, None]] = {}
     for case in cases:
         needed.setdefault(case.model, {})[case.variant] = None
     groups: dict[tuple[str, ...], list[ModelRef]] = {}
     for model, variants in needed.items():
-        groups.setdefault(tuple(variants), []).append(model)
+        apart = [name for name in variants if together and mode_of(name) in COMPILED_FROM]
+        rest = tuple(name for name in variants if name not in apart)
+        for names in (rest, *((name,) for name in apart)):
+            if names:
+                groups.setdefault(names, []).append(model)
     return groups

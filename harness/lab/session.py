@@ -2,43 +2,32 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 import time
 import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
 
 import harness
-from harness.content import canonical_json
 from harness.devices import Device
 from harness.devices.affinity import keep_controller_off
 from harness.domain import (
     Case,
     InvocationRecord,
-    ModelRef,
     OutputsCheck,
     Purpose,
-    ResultRow,
     RunRecord,
     Status,
-    VariantFile,
 )
 from harness.errors import NoDeviceError, RestoreError
 from harness.events import (
     Event,
     Message,
-    PrepareStarted,
-    RowUpdated,
     RunFinished,
     RunStarted,
     TasksPlanned,
-    VariantPrepared,
 )
 from harness.lab.accuracy import settle_differences
 from harness.lab.assignment import LaneCases, assign, measured_cpus
@@ -46,54 +35,18 @@ from harness.lab.costs import startup_costs
 from harness.lab.interrupt import Interrupt
 from harness.lab.lane import Lane, LaneContext, utc_now
 from harness.lab.ledger import Ledger
+from harness.lab.preparation import Preparation
+from harness.lab.requests import Files, SweepOutcome, SweepRequest, settings_json, settings_sha256
 from harness.lab.rounds import FixedRounds, Rounds, RoundsContext
-from harness.lab.same import require_same_devices, require_same_file, wanted_variants
+from harness.lab.same import require_same_devices
 from harness.lab.sentinel import require_name_free, with_sentinels, with_sentinels_of
 from harness.lab.sustained import settled_keys
 from harness.lab.tasks import DoneKey, remaining, tasks_for
 from harness.lab.threads import LaneThread, run_lanes
 from harness.measure.profiles import in_force
-from harness.prepare import prepare
 from harness.store import Lease, LeaseBook, LeaseKeeper, Store
-from harness.sweep import Plan, Sweep, estimate_s, expand
+from harness.sweep import Plan, estimate_s, expand
 from harness.sweep.estimate import StartupCosts
-
-Files = Mapping[tuple[str, str], VariantFile]  # by model and variant
-
-
-@dataclass(frozen=True)
-class SweepRequest:
-    """What `harness run` asks for. `resume` is the run to continue, or None for a new one.
-
-    Attributes:
-        plan: the cases, where they are not those of the sweep file.
-        together: cases that are to be on one device, by case id, where it is not a model's cases.
-        rounds: which invocations a lane makes; None for those of `tasks_for`.
-        extra_settings: stored with the settings of the run.
-        files: model files that are there already, by model and variant; only the others are prepared.
-    """
-
-    sweep: Sweep
-    reports_dir: Path
-    cache_dir: Path
-    jobs: int
-    resume: RunRecord | None = None
-    prepare_timeout_s: float = 1800.0
-    plan: Plan | None = None
-    together: Mapping[str, str] = field(default_factory=dict)
-    rounds: Callable[[RoundsContext], Rounds] | None = None
-    extra_settings: Mapping[str, Any] = field(default_factory=dict)
-    files: Files = field(default_factory=dict)
-
-
-@dataclass(frozen=True)
-class SweepOutcome:
-    """What came of it. `state` is ``finished``, ``incomplete`` (a device was lost) or ``interrupted``."""
-
-    run_id: str
-    state: str
-    rows: tuple[ResultRow, ...]
-    report_dir: Path
 
 
 def run_sweep(
@@ -133,6 +86,7 @@ class _Session:
         self.interrupt, self.write_reports = interrupt, write_reports
         self.sweep = request.sweep
         self.clock = time.monotonic
+        self._preparation = Preparation(request, store, interrupt, post, self.clock)
         self._all_cases: list[Case] = []
 
     def run(self) -> SweepOutcome:
@@ -160,10 +114,10 @@ class _Session:
             held = {lane.device.device_id: stack.enter_context(self._lease(lane)) for lane in lanes if lane.cases}
             run, ledger, done, measured = self._open(plan, lanes)
             self._announce(run, plan, lanes, done)
-            files = self._prepare(run, lanes, measured)
-            self._attach(ledger, plan, lanes, files)
+            files = self._preparation.files(run, lanes, measured)
+            self._preparation.attach(ledger, plan, lanes, files)
             for case, reason in absent:
-                self._refuse(ledger, case, Status.OFFLINE, reason)
+                self._preparation.refuse(ledger, case, Status.OFFLINE, reason)
             scratch = Path(stack.enter_context(TemporaryDirectory(prefix="harness-")))
             ended = self._measure(ledger, lanes, held, done, scratch)
             outcome = self._finish(run, ledger, _state(ended, absent))
@@ -244,75 +198,6 @@ class _Session:
         for lane in lanes:
             for note in lane.facts.notes:
                 self.post(Message("info", note, self.clock(), lane.device.device_id))
-
-    # ---- preparation ------------------------------------------------------------------------------------------------
-
-    def _prepare(self, run: RunRecord, lanes: Sequence[LaneCases], measured: Files) -> Files:
-        """The files of all cases, by model and variant; only what a case needs is converted."""
-        cases = [case for lane in lanes for case in lane.cases]
-        given = {key: self.request.files[key] for key in map(_file_key, cases) if key in self.request.files}
-        wanted = wanted_variants([case for case in cases if _file_key(case) not in given])
-        count = len(given) + sum(len(models) * len(variants) for variants, models in wanted.items())
-        self.post(PrepareStarted(count, self.clock()))
-        files: dict[tuple[str, str], VariantFile] = dict(given)
-        for file in given.values():
-            self._keep_file(run, measured, file)
-        for variants, models in wanted.items():
-            for file in self._prepare_group(models, variants, run, measured):
-                files[file.model, file.variant] = file
-        return files
-
-    def _keep_file(self, run: RunRecord, measured: Files, file: VariantFile) -> None:
-        require_same_file(run, measured.get((file.model, file.variant)), file)
-        self.store.save_variant_file(run.run_id, file)
-        self.post(VariantPrepared(file, self.clock()))
-
-    def _prepare_group(
-        self,
-        models: Sequence[ModelRef],
-        variants: Sequence[str],
-        run: RunRecord,
-        measured: Files,
-    ) -> tuple[VariantFile, ...]:
-        return prepare(
-            models,
-            variants,
-            cache_dir=self.request.cache_dir,
-            jobs=self.request.jobs,
-            on_file=partial(self._keep_file, run, measured),
-            on_progress=lambda text: self.post(Message("info", text, self.clock())),
-            cancel=self.interrupt.stop,
-            timeout_s=self.request.prepare_timeout_s,
-        )
-
-    def _attach(
-        self,
-        ledger: Ledger,
-        plan: Plan,
-        lanes: Sequence[LaneCases],
-        files: Files,
-    ) -> None:
-        """Tie files and devices to the cases; what cannot run becomes a row with its reason and leaves its lane."""
-        for skip in plan.skips:
-            self._refuse(ledger, skip.case, Status.SKIPPED, skip.reason)
-        for lane in lanes:
-            for case in (*lane.cases, *(case for case, _ in lane.refused)):
-                ledger.attach(files, lane.facts, case)
-            for case, reason in lane.refused:
-                self._refuse(ledger, case, Status.SKIPPED, reason)
-            if not self.interrupt.stop.is_set():  # otherwise the files are missing because nobody waited for them
-                self._refuse_without_file(ledger, lane)
-
-    def _refuse_without_file(self, ledger: Ledger, lane: LaneCases) -> None:
-        for case in tuple(lane.cases):
-            file = ledger[case.case_id].file
-            if file is None or file.status is not Status.DONE:
-                status, reason = (file.status, file.reason) if file else (Status.FAILED, "no model file")
-                self._refuse(ledger, case, status, reason)
-                lane.cases.remove(case)
-
-    def _refuse(self, ledger: Ledger, case: Case, status: Status, reason: str) -> None:
-        self.post(RowUpdated(ledger.refuse(case, status, reason), case, True, self.clock()))
 
     # ---- measurement ------------------------------------------------------------------------------------------------
 
@@ -396,16 +281,6 @@ class _Session:
         return SweepOutcome(run.run_id, state, rows, report_dir)
 
 
-def settings_json(sweep: Sweep, extra: Mapping[str, Any]) -> str:
-    """What a run keeps of its settings: the resolved sweep, and what is not in it."""
-    return canonical_json({**json.loads(sweep.resolved_json), **extra}) if extra else sweep.resolved_json
-
-
-def settings_sha256(sweep: Sweep, extra: Mapping[str, Any]) -> str:
-    """What an unfinished run of the same settings is found by."""
-    return hashlib.sha256(settings_json(sweep, extra).encode()).hexdigest() if extra else sweep.sha256
-
-
 def _done(
     keys: frozenset[DoneKey], checks: Mapping[str, OutputsCheck], records: Sequence[InvocationRecord]
 ) -> frozenset[DoneKey]:
@@ -414,10 +289,6 @@ def _done(
     scored = {case_id for case_id, check in checks.items() if check.accuracy is not None}
     kept = settled_keys(keys, records)
     return frozenset(key for key in kept if key[1] is not Purpose.ACCURACY or key[0] in scored)
-
-
-def _file_key(case: Case) -> tuple[str, str]:
-    return case.model.name, case.variant
 
 
 def _state(lanes: Sequence[LaneThread], absent: Sequence[tuple[Case, str]]) -> str:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import groupby
 
 from harness.domain import Case, MeasureSettings, Purpose, Status
 from harness.lab.sentinel import is_sentinel
@@ -13,19 +14,24 @@ DoneKey = tuple[str, Purpose, int]
 
 # A second try of a crash or a refusal gives the same answer; a missed deadline may have been the machine's fault.
 ATTEMPTS = {Status.OFFLINE: 3, Status.TIMEOUT: 2}
-# An invocation that throttled is made again after the gate, so often at most; every attempt is kept.
+# An invocation that throttled is made again after the gate, with its whole block where it is an arm of a pair, so often
+# at most; every attempt is kept.
 REDO = 2
 MAX_ATTEMPTS = max(*ATTEMPTS.values(), 1 + REDO)
 
 
 @dataclass(frozen=True)
 class Task:
-    """One invocation to make, or one sustained pass; `order` is its place inside the block."""
+    """One invocation to make, or one sustained pass; `order` is its place inside the block.
+
+    `pair` is the series that it is an arm of, empty for none: the arms of a block are made, and made again, together.
+    """
 
     case: Case
     purpose: Purpose
     block: int
     order: int
+    pair: str = ""
 
     @property
     def key(self) -> DoneKey:
@@ -70,6 +76,12 @@ def single_pass(cases: Sequence[Case], purpose: Purpose) -> tuple[Task, ...]:
 def remaining(tasks: Sequence[Task], done: Collection[DoneKey]) -> tuple[Task, ...]:
     """The tasks that a resumed run still has to do, in the same order."""
     return tuple(task for task in tasks if task.key not in done)
+
+
+def together(tasks: Sequence[Task]) -> Iterator[tuple[Task, ...]]:
+    """`tasks` in their order, the arms of a block as one."""
+    for _, group in groupby(enumerate(tasks), key=lambda one: (one[1].pair, one[1].block) if one[1].pair else one[0]):
+        yield tuple(task for _, task in group)
 
 
 def attempts_allowed(status: Status) -> int:

@@ -43,14 +43,14 @@ def _choice(model: str, device: str, cells: Sequence[Cell], compare: Compare) ->
     second = others[0]
     ratio, _ = compare(best.row, second.row)
     # As costs of the best: its latency over the second's decides when a slower start has paid off.
-    price = costs(second.row, best.row, None if ratio is None else ratio.inverse)
+    price = costs(second.row, best.row, ratio.inverse if ratio is not None and ratio.decided else None)
     return Choice(model, device, best, second, ratio, price, _level_with(best, others, compare), barred)
 
 
 def _level_with(best: Cell, others: Sequence[Cell], compare: Compare) -> tuple[str, ...]:
     """The names of all that the best is not told apart from."""
     ratios = ((cell.name, compare(best.row, cell.row)[0]) for cell in others)
-    return tuple(name for name, ratio in ratios if ratio is None or not ratio.told_apart)
+    return tuple(name for name, ratio in ratios if ratio is None or not ratio.decided)
 
 
 def _why_barred(cell: Cell) -> str:

@@ -34,6 +34,9 @@ from harness.measure.variance import (
 )
 
 __all__ = [
+    "ALARMS",
+    "TYPICAL_CHANGE",
+    "Begun",
     "ClassEvidence",
     "NoiseFloor",
     "VarianceComponents",
@@ -58,7 +61,7 @@ TYPICAL_CHANGE = 0.05
 FEW, MANY = 10, 100
 NORMAL_99 = 2.576
 TIMES_NOMINAL, CHECK_ALPHA = 3.0, 0.01
-_ALARMS = (ComparisonVerdict.REGRESSION, ComparisonVerdict.IMPROVEMENT)
+ALARMS = (ComparisonVerdict.REGRESSION, ComparisonVerdict.IMPROVEMENT)
 
 
 # ---- the noise floor -------------------------------------------------------------------------------------------------
@@ -124,7 +127,7 @@ def false_positive_check(records: Iterable[NoiseRecord], *, nominal: float = ALP
     from scipy.stats import binomtest
 
     last = sorted(records, key=lambda record: record.at)[-MANY:]
-    alarms = sum(record.verdict in _ALARMS for record in last)
+    alarms = sum(record.verdict in ALARMS for record in last)
     most = TIMES_NOMINAL * nominal
     if not alarms or binomtest(alarms, len(last), most, alternative="greater").pvalue >= CHECK_ALPHA:
         return ""
@@ -132,6 +135,29 @@ def false_positive_check(records: Iterable[NoiseRecord], *, nominal: float = ALP
         f"{alarms} of its last {len(last)} comparisons of a build with itself said that it changed, where "
         f"{nominal:.0%} may: what disturbs the device has to be found first"
     )
+
+
+# ---- what was begun -------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Begun:
+    """The comparisons of a device since its last profile.
+
+    Attributes:
+        finished, broken_off: how many.
+        last_at: when the last one began, ISO 8601.
+        blocks: of each comparison.
+        recipes: the models, where all of them are known by their names; empty where some came from files.
+        noise: what the finished ones showed.
+    """
+
+    finished: int
+    broken_off: int
+    last_at: str
+    blocks: int
+    recipes: tuple[str, ...]
+    noise: tuple[NoiseRecord, ...]
 
 
 # ---- the profile -----------------------------------------------------------------------------------------------------
@@ -199,7 +225,7 @@ def profile_of(
 
 def _class_profile(name: str, records: Sequence[NoiseRecord], evidence: ClassEvidence | None) -> ClassProfile:
     floor = noise_floor([record.effect for record in records]).value
-    alarms = sum(record.verdict in _ALARMS for record in records)
+    alarms = sum(record.verdict in ALARMS for record in records)
     if evidence is None:
         return ClassProfile(name, len(records), alarms, floor)
     components = variance_components(evidence.blocks)

@@ -16,7 +16,7 @@ from dataclasses import replace
 from harness.domain import AccuracyDifference, ComparisonVerdict, MetricChange, PairOutcome
 from harness.measure.accuracy_change import judge_accuracy
 from harness.measure.arm import Arm
-from harness.measure.causes import context_differences
+from harness.measure.causes import context_differences, same_build
 from harness.measure.comparability import data_reasons, timing_reasons
 from harness.measure.comparison import Comparison
 from harness.measure.latency_change import judge_latency
@@ -109,6 +109,7 @@ def outcome_of(
         changes=tuple(_held_back(change, quarantine) for change in changes) if quarantine else changes,
         differs=context_differences(base, candidate, ratio=changes[0].ratio),
         notes=(*timing_reasons(base, candidate), *data_reasons(base, candidate), *_quarantined(quarantine)),
+        same_build=same_build(base, candidate),
     )
 
 

@@ -7,9 +7,12 @@ of a change. A figure that is not known of both arms is no reason either.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator
+from typing import TYPE_CHECKING
 
 from harness.domain import Case, MeasureSettings, VariantFile
-from harness.measure.arm import Arm
+
+if TYPE_CHECKING:
+    from harness.measure.arm import Arm
 
 PARTS = ("device", "inputs", "protocol", "timed")
 # What changes the latency that is measured; the number of blocks and the other passes do not.

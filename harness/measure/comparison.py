@@ -14,20 +14,20 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 import numpy as np
-from numpy.typing import NDArray
 
 from harness.domain import ComparisonVerdict, InvocationRecord, Purpose, Status
+from harness.measure.change_rules import LATENCY_SHARE
 from harness.measure.invocation import InvocationSummary, summarise_result
 from harness.measure.modes import Modes, find_modes
-from harness.measure.statistics import minimum_detectable_effect, t_quantile, t_two_sided_p, trimmed_mean
+from harness.measure.paired_test import sign_test, yuen_test
+from harness.measure.statistics import minimum_detectable_effect, trimmed_mean
 
 LOOKS = (8, 12, 20, 30)
+# Below, trimming leaves fewer than three degrees of freedom and the 99 % interval spans orders of magnitude.
+LEAST_FOR_INTERVAL = 6
 ALPHA_A_LOOK = 0.0025
 ALPHA_PLANNED = 0.01
-MIN_EFFECT = 0.02
-EQUALITY_FACTOR = 1.5
-EQUALITY_CONFIDENCE = 0.90
-INTERVAL_CONFIDENCE = 0.99
+MIN_EFFECT = LATENCY_SHARE
 SUSPECT_SHARE = 0.2
 
 
@@ -51,7 +51,8 @@ class Comparison:
     """The outcome. `ratio` is B over A, with its 99 % interval; `mde` is a relative change, 0.03 for 3 %.
 
     All figures are of the first `blocks` complete blocks, those of the last look; `available` counts the complete ones.
-    Below the first look there is no verdict but CONTINUE (or INCONCLUSIVE), and the figures are of all complete blocks.
+    Below the first look there is no verdict but CONTINUE (or INCONCLUSIVE), and the figures are of all complete blocks;
+    below 6 blocks there is neither interval nor mde.
     """
 
     verdict: ComparisonVerdict
@@ -115,7 +116,7 @@ def compare_blocks(
     used = pairs[: look or len(pairs)]
     differences = np.array([math.log(b.median_ms / a.median_ms) for a, b in used])
     min_effect = max(MIN_EFFECT, noise_floor)
-    test = _sign_test(differences) if trimmed_mean(differences).se == 0.0 else _yuen_test(differences)
+    test = sign_test(differences) if trimmed_mean(differences).se == 0.0 else yuen_test(differences)
     modes_a, modes_b = (find_modes([pair[arm].median_ms for pair in used]) for arm in (0, 1))
     notes = [*_order_notes(used), *_mode_notes("A", modes_a), *_mode_notes("B", modes_b)]
     verdict = (
@@ -124,18 +125,19 @@ def compare_blocks(
         else ComparisonVerdict.CONTINUE
     )
     verdict = _held_back(verdict, used, modes_a, modes_b, min_effect, notes)
+    interval = test.interval if len(used) >= LEAST_FOR_INTERVAL else None
     if verdict is ComparisonVerdict.CONTINUE and (final or planned is not None or look == LOOKS[-1]):
         verdict = ComparisonVerdict.INCONCLUSIVE
     return Comparison(
         verdict=verdict,
         ratio=math.exp(test.effect),
-        ci_low=None if test.interval is None else math.exp(test.interval[0]),
-        ci_high=None if test.interval is None else math.exp(test.interval[1]),
+        ci_low=None if interval is None else math.exp(interval[0]),
+        ci_high=None if interval is None else math.exp(interval[1]),
         p=test.p,
         blocks=len(used),
         available=len(pairs),
         incomplete=incomplete,
-        mde=minimum_detectable_effect(differences),
+        mde=minimum_detectable_effect(differences) if len(used) >= LEAST_FOR_INTERVAL else None,
         min_effect=min_effect,
         quantised=test.quantised,
         modes_a=modes_a,
@@ -198,75 +200,6 @@ def _refuse_sequential(pairs: list[_Pair]) -> None:
             "the order of the invocations shows that blocks did not run one after the other (A A A B B B?): "
             "such arms cannot be compared. Measure them interleaved in one run."
         )
-
-
-# ---- tests -----------------------------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True)
-class _Test:
-    """A test of the log differences: effect, p value, its 99 % interval, and whether it lies within the equality
-    margin."""
-
-    differences: NDArray[np.float64]
-    effect: float
-    p: float
-    interval: tuple[float, float] | None
-    equality: tuple[float, float] | None
-    quantised: bool
-
-    def verdict(self, min_effect: float, alpha: float) -> ComparisonVerdict:
-        if self.p < alpha and abs(math.expm1(self.effect)) >= min_effect:
-            return ComparisonVerdict.REGRESSION if self.effect > 0 else ComparisonVerdict.IMPROVEMENT
-        margin = math.log1p(EQUALITY_FACTOR * min_effect)
-        if self.equality is not None and -margin < self.equality[0] and self.equality[1] < margin:
-            return ComparisonVerdict.SAME
-        return ComparisonVerdict.CONTINUE
-
-
-def _yuen_test(differences: NDArray[np.float64]) -> _Test:
-    location = trimmed_mean(differences)
-    se = location.se
-    if not se:
-        raise ValueError("a t test needs two differing blocks at least")
-
-    def interval(confidence: float) -> tuple[float, float]:
-        reach = min(t_quantile(location.df, 0.5 + confidence / 2) * se, 500.0)
-        return location.mean - reach, location.mean + reach
-
-    p = t_two_sided_p(location.mean / se, location.df)
-    return _Test(
-        differences, location.mean, p, interval(INTERVAL_CONFIDENCE), interval(EQUALITY_CONFIDENCE), quantised=False
-    )
-
-
-def _sign_test(differences: NDArray[np.float64]) -> _Test:
-    """For differences without spread, as a coarse timer makes them: signs, and order statistics for the intervals."""
-    signs = np.sign(differences[differences != 0.0])
-    fewer = min(int((signs > 0).sum()), int((signs < 0).sum()))
-    p = min(1.0, 2.0 * _binomial_cdf(fewer, signs.size))
-    return _Test(
-        differences,
-        trimmed_mean(differences).mean,
-        p,
-        _median_interval(differences, INTERVAL_CONFIDENCE),
-        _median_interval(differences, EQUALITY_CONFIDENCE),
-        quantised=True,
-    )
-
-
-def _median_interval(values: NDArray[np.float64], confidence: float) -> tuple[float, float] | None:
-    """Distribution-free interval of the median: the outermost order statistics that still hold the confidence."""
-    cut = -1
-    while _binomial_cdf(cut + 1, values.size) <= (1.0 - confidence) / 2:
-        cut += 1
-    ordered = np.sort(values)
-    return None if cut < 0 else (float(ordered[cut]), float(ordered[values.size - 1 - cut]))
-
-
-def _binomial_cdf(successes: int, trials: int) -> float:
-    """P[X <= successes] of a fair coin."""
-    return math.fsum(math.comb(trials, k) for k in range(successes + 1)) / 2.0**trials
 
 
 # ---- reservations ----------------------------------------------------------------------------------------------------

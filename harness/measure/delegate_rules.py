@@ -49,15 +49,20 @@ def _coverage_findings(evidence: CaseEvidence) -> list[Finding]:
         return [Finding(Verdict.UNVERIFIED, reason, "Use a runtime version that reports delegated nodes.")]
     assert coverage is not None
     if kind == "none" and evidence.require_coverage != "any":
-        reason = f"{took(evidence)}: {_FALLBACK} ran all of them"
+        reason = f"{took(evidence)}: {_fallback(evidence)} ran all of them"
         return [Finding(Verdict.FELL_BACK, reason, _coverage_remedy(evidence, asked))]
     if kind == "partial" and evidence.require_coverage == "full":
         rest = _remaining(coverage)
         parts = f" in {coverage.partitions} partitions" if coverage.partitions else ""
         others = "the rest" if rest is None else f"the other {rest}"
-        reason = f"{took(evidence)}{parts} where full coverage is required: {_FALLBACK} ran {others}"
+        reason = f"{took(evidence)}{parts} where full coverage is required: {_fallback(evidence)} ran {others}"
         return [Finding(Verdict.FELL_BACK, reason, _coverage_remedy(evidence, asked))]
     return []
+
+
+def _fallback(evidence: CaseEvidence) -> str:
+    """What ran the nodes that a delegate left: with XNNPACK among it, unless that is the delegate."""
+    return _FALLBACK if evidence.case.backend.kind == "cpu" else "the runtime's CPU kernels"
 
 
 def _unasked(evidence: CaseEvidence) -> list[Finding]:

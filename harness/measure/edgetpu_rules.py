@@ -1,13 +1,15 @@
-"""What the Edge TPU's compiler said, on a row: the operators of the model behind the nodes of the compiled file."""
+"""What only Edge TPUs show: the operators of the model behind the nodes of the compiled file, and heat."""
 
 from __future__ import annotations
 
 from dataclasses import replace
 
-from harness.domain import Coverage, EdgeTpuMapping
+from harness.domain import Coverage, EdgeTpuMapping, Verdict
+from harness.measure.findings import CaseEvidence, Finding, too_many
 from harness.units import bytes_to_mib
 
 MOST_TOLD = 5
+CLOCKS_MHZ = (500.0, 250.0, 125.0, 62.5)  # of Coral's driver for modules: below the first trip point, over it, …
 
 
 def of_the_model(coverage: Coverage | None, mapping: EdgeTpuMapping | None) -> Coverage | None:
@@ -43,3 +45,23 @@ def mapping_notes(mapping: EdgeTpuMapping | None) -> tuple[str, ...]:
     if mapping.together:
         found.append(f"compiled together with {', '.join(mapping.together)}: they share the cache of parameters")
     return tuple(found)
+
+
+def heat_findings(evidence: CaseEvidence) -> list[Finding]:
+    """THROTTLED where the driver lowered an Edge TPU's clock: `thermal_status` counts the trip points it reached.
+
+    Sticks have no sensor that can be read, so nothing is found for them.
+    """
+    if evidence.case.target.kind != "edgetpu":
+        return []
+    levels = [timing.result.evidence.thermal_status or 0 for timing in evidence.timings]
+    count = too_many(level >= 1 for level in levels)
+    if not count:
+        return []
+    clock_mhz = CLOCKS_MHZ[min(max(levels), len(CLOCKS_MHZ) - 1)]
+    reason = (
+        f"the Edge TPU reached a trip point in {count} of {len(levels)} invocations: its driver lowered the clock to "
+        f"{clock_mhz:g} of {CLOCKS_MHZ[0]:g} MHz"
+    )
+    remedy = "Cool the module (heat sink, fan) or let it rest between blocks (`gate`, `gap_s`), and measure again."
+    return [Finding(Verdict.THROTTLED, reason, remedy)]

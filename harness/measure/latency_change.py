@@ -34,8 +34,10 @@ def failures(base: Arm, candidate: Arm) -> str:
 
 
 def wrong_outputs(base: Arm, candidate: Arm) -> str:
-    """Which one of the arms gives wrong outputs; empty when neither does, or both do."""
-    if base.is_wrong == candidate.is_wrong:
+    """Which of the arms give wrong outputs; empty when neither does."""
+    if base.is_wrong and candidate.is_wrong:
+        return f"both arms give wrong outputs, so their speeds mean nothing{_because(candidate)}"
+    if not base.is_wrong and not candidate.is_wrong:
         return ""
     name, arm = ("base", base) if base.is_wrong else ("candidate", candidate)
     return f"the {name} gives wrong outputs, so its speed means nothing{_because(arm)}"
@@ -110,7 +112,7 @@ def _of_rows(blank: MetricChange, base: ResultRow, candidate: ResultRow, remarks
     found = f"the two intervals are {'apart' if apart else 'not apart'}"
     advice = "measure both builds interleaved in one run to settle it"
     note = _joined(NOT_INTERLEAVED, found, advice, *remarks)
-    return replace(change, ci_low=low, ci_high=high, mde=_detectable(base, candidate), note=note)
+    return replace(change, ci_low=low, ci_high=high, mde=detectable_of_rows(base, candidate), note=note)
 
 
 def _are_apart(change: MetricChange, base: ResultRow, candidate: ResultRow) -> bool:
@@ -150,7 +152,7 @@ def _reaches(row: ResultRow) -> tuple[float, float]:
     return math.log(middle / low), math.log(high / middle)
 
 
-def _detectable(base: ResultRow, candidate: ResultRow) -> float | None:
+def detectable_of_rows(base: ResultRow, candidate: ResultRow) -> float | None:
     """Each row tells what would show against a second row of its own noise; the variances of the two average."""
     known = [row.minimum_detectable_effect_pct for row in (base, candidate)]
     reaches = [math.log1p(value / 100.0) for value in known if is_amount(value)]
@@ -169,8 +171,6 @@ def _remarks(base: Arm, candidate: Arm) -> list[str]:
     for name, arm in (("base", base), ("candidate", candidate)):
         if arm.row.verdict in _DOUBTED:
             found.append(f"the {name} {_VERDICT_WORDS[arm.row.verdict]}{_because(arm)}")
-    if base.is_wrong and candidate.is_wrong:
-        found.append("both arms give wrong outputs")
     return found
 
 

@@ -14,8 +14,9 @@ from harness.errors import UsageError
 from harness.measure.arm import Arm
 from harness.measure.best_choice import choose_best
 from harness.measure.comparison import BlockMedian, block_medians
-from harness.measure.matrix_axes import Axis, Entry, choose_reference, default_axis, is_free
+from harness.measure.matrix_axes import Axis, Entry, choose_reference, default_axis
 from harness.measure.matrix_cells import costs, differences, ratio_by_block, ratio_of_levels, unusable
+from harness.measure.matrix_lines import group_lines, is_guest
 from harness.measure.matrix_values import AXES, Cell, Line, Matrix, Noise, Ratio
 from harness.measure.run_doubts import run_doubts
 
@@ -54,7 +55,7 @@ def compare_inside(
     chosen = choose_reference(axis, reference)
     levels = tuple(sorted(axis.levels, key=lambda level: level != chosen))
     compared = _Comparison(view, axis, chosen, noise or (lambda row: Noise()), paired and by != "device")
-    lines = tuple(compared.line(group, levels) for group in _groups(axis))
+    lines = tuple(compared.line(group, levels) for group in group_lines(axis))
     return Matrix(by, chosen, levels, lines, choose_best(lines, compared.ratio), run_doubts(view.run, len(view.cases)))
 
 
@@ -70,7 +71,7 @@ class _Comparison:
 
     def ratio(self, reference: ResultRow, row: ResultRow) -> tuple[Ratio | None, str]:
         """Latency of `row` over that of `reference`, or why there is none."""
-        if not self._paired:
+        if not self._paired or reference.device_id != row.device_id:
             return ratio_of_levels(reference, row), ""
         pair = (self._blocks.get(reference.case_id, ()), self._blocks.get(row.case_id, ()))
         return ratio_by_block(*pair, self._noise(reference))
@@ -81,11 +82,14 @@ class _Comparison:
         cells = tuple(self._cell(found[level], found) if level in found else None for level in levels)
         device = "" if self._axis.by == "device" else self._axis.device(group[0])
         # An accelerator has no threads to be named by, so that the line is named after a row that has.
-        named = max(group, key=lambda entry: len(self._held(entry)))
+        made_of = [entry for entry in group if not is_guest(entry, self._axis.by)] or group
+        named = max(made_of, key=lambda entry: len(self._held(entry)))
         return Line(group[0][1].model, device, self._held(named), cells)
 
     def _held(self, entry: Entry) -> str:
-        return " · ".join(text for name, text in self._axis.held(entry) if text and name in self._names)
+        guest = is_guest(entry, self._axis.by)
+        names = self._names | {"runtime"} if guest else self._names
+        return " · ".join(text for name, text in self._axis.shown(entry) if text and name in names)
 
     def _cell(self, entry: Entry, line: Mapping[str, Entry]) -> Cell:
         row, level = entry[1], self._axis.level(entry)
@@ -101,7 +105,8 @@ class _Comparison:
         refused = tuple(filter(None, [unusable(cell.row)]))
         if not refused and (why := unusable(reference)):
             refused = (f"the reference {self._reference}: {why}",)
-        forbids, caveats = differences(self._arm(beside), self._arm(entry), self._axis.by)
+        as_guest = is_guest(beside, self._axis.by) != is_guest(entry, self._axis.by)
+        forbids, caveats = differences(self._arm(beside), self._arm(entry), self._axis.by, as_guest=as_guest)
         if refused or forbids:
             return replace(cell, refused=(*refused, *forbids), caveats=caveats)
         ratio, why = self.ratio(reference, cell.row)
@@ -115,36 +120,10 @@ class _Comparison:
         return Arm(case, row, file=file, facts=self._facts.get(row.device_id))
 
 
-def _groups(axis: Axis) -> list[list[Entry]]:
-    """The rows of each line. An accelerator stands in each line of its model, whatever the threads of the CPU."""
-    fixed: dict[tuple[object, ...], list[Entry]] = {}
-    free: dict[tuple[object, ...], list[Entry]] = {}
-    for entry in axis.entries:
-        key = _line_key(axis, entry)
-        (free if is_free(entry, axis.by) else fixed).setdefault(key, []).append(entry)
-    alone: dict[tuple[object, ...], list[Entry]] = {}
-    for key, entries in free.items():
-        homes = [group for other, group in fixed.items() if _without_cores(other) == _without_cores(key)]
-        for home in homes or [alone.setdefault(key, [])]:
-            home.extend(entries)
-    return [*fixed.values(), *alone.values()]
-
-
-def _line_key(axis: Axis, entry: Entry) -> tuple[object, ...]:
-    place = () if axis.by == "device" else (entry[1].device_id, entry[1].device, entry[1].target)
-    return (entry[1].model, place, axis.held(entry))
-
-
-def _without_cores(key: tuple[object, ...]) -> tuple[object, ...]:
-    model, place, held = key
-    assert isinstance(held, tuple)
-    return (model, place, tuple(part for part in held if part[0] not in ("threads", "cores")))
-
-
 def _names(axis: Axis) -> frozenset[str]:
-    """The held things that are not the same in the whole run."""
+    """The held things that are not the same in the whole run; a guest's are its own."""
     values: dict[str, set[str]] = {}
-    for entry in axis.entries:
+    for entry in [one for one in axis.entries if not is_guest(one, axis.by)] or axis.entries:
         for name, text in axis.held(entry):
             values.setdefault(name, set()).update({text} - {""})
     return frozenset(name for name, found in values.items() if len(found) > 1 or name == "variant")

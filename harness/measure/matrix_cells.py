@@ -10,8 +10,11 @@ from harness.domain import ComparisonVerdict, ResultRow, Status, Verdict
 from harness.figures import LOWER
 from harness.measure.arm import Arm
 from harness.measure.comparability import PARTS, timing_reasons
-from harness.measure.comparison import INTERVAL_CONFIDENCE, LOOKS, BlockMedian, compare_blocks
+from harness.measure.comparison import LOOKS, BlockMedian, compare_blocks
+from harness.measure.latency_change import detectable_of_rows
 from harness.measure.matrix_values import Costs, Noise, Ratio
+from harness.measure.paired_test import INTERVAL_CONFIDENCE
+from harness.variants import source_variant
 
 # Each of the two intervals holds at 95 %, so that what lies between their ends holds at 90 % at least.
 LEVEL_CONFIDENCE = 0.90
@@ -20,6 +23,16 @@ _MUST_AGREE = (  # column, its name, the axis along which it may differ
     ("model_sha256", "model file", "variant"),
     ("runtime_version", "runtime version", "runtime"),
 )
+
+
+_FILE = "model_sha256"
+_NO_BLOCK = "the Edge TPU is a device of its own and shares no block with this host: levels are compared"
+
+
+def _is_compiled(reference: Arm, arm: Arm) -> bool:
+    """Whether the one's file was compiled from the variant of the other: the same network in two files."""
+    ours, theirs = reference.row.variant, arm.row.variant
+    return ours != theirs and source_variant(ours) == source_variant(theirs)
 
 
 def unusable(row: ResultRow) -> str:
@@ -33,14 +46,27 @@ def unusable(row: ResultRow) -> str:
     return ""
 
 
-def differences(reference: Arm, arm: Arm, by: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """What differs beside the axis `by`: what forbids a ratio, and what is only to be known."""
-    forbids = [*timing_reasons(reference, arm, apart_from=(by,) if by in PARTS else ())]
+def differences(
+    reference: Arm, arm: Arm, by: str, *, as_guest: bool = False
+) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """What differs beside the axis `by`: what forbids a ratio, and what is only to be known.
+
+    Args:
+        reference: the one row.
+        arm: the other.
+        by: one of AXES.
+        as_guest: one of the two is of an Edge TPU and the other is not: device, file and runtime differ by necessity.
+    """
+    meant = ("device",) if as_guest else (by,) if by in PARTS else ()
+    forbids = [*timing_reasons(reference, arm, apart_from=meant)]
+    known: list[str] = []
     for column, name, axis in _MUST_AGREE:
         ours, theirs = getattr(reference.row, column), getattr(arm.row, column)
-        if axis != by and ours and theirs and ours != theirs:
-            forbids.append(f"the {name} differs: {_short(ours)} and {_short(theirs)}")
-    known = []
+        if axis != by and ours and theirs and ours != theirs and not (column == _FILE and _is_compiled(reference, arm)):
+            told = f"the {name} differs: {_short(ours)} and {_short(theirs)}"
+            (known if as_guest and column != _FILE else forbids).append(told)
+    if as_guest and by != "device":
+        known.append(_NO_BLOCK)
     if reference.row.verdict is Verdict.FELL_BACK:
         known.append(f"the reference fell back{_because(reference.row)}")
     return tuple(forbids), tuple(known)
@@ -92,7 +118,8 @@ def ratio_of_levels(reference: ResultRow, row: ResultRow) -> Ratio | None:
     high = _over(row.latency_ci_high_ms, reference.latency_ci_low_ms)
     whole = low is not None and high is not None
     ratio = row.latency_p50_ms / reference.latency_p50_ms
-    return Ratio(ratio, low if whole else None, high if whole else None, LEVEL_CONFIDENCE, paired=False)
+    mde = detectable_of_rows(reference, row)
+    return Ratio(ratio, low if whole else None, high if whole else None, LEVEL_CONFIDENCE, mde=mde, paired=False)
 
 
 def costs(reference: ResultRow, row: ResultRow, ratio: Ratio | None) -> Costs:

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from harness.domain import ComparisonVerdict, ResultRow, Status, Verdict
 
 AXES = ("backend", "variant", "runtime", "threads", "device")
+_DECIDED = (ComparisonVerdict.REGRESSION, ComparisonVerdict.IMPROVEMENT)
+_ANSWERS = (*_DECIDED, ComparisonVerdict.SAME)
 
 
 @dataclass(frozen=True)
@@ -44,6 +46,11 @@ class Ratio:
     def told_apart(self) -> bool:
         """Whether the interval leaves 1 out; False without an interval."""
         return self.low is not None and self.high is not None and (self.low > 1.0 or self.high < 1.0)
+
+    @property
+    def decided(self) -> bool:
+        """Whether it may be said which row is faster: told apart, and by the answer too where blocks give one."""
+        return self.told_apart and (not self.paired or self.verdict in _DECIDED)
 
     @property
     def inverse(self) -> Ratio:
@@ -143,7 +150,7 @@ class Choice:
         second: the next that may win, None when there is none.
         ratio: latency of `second` over that of `best`.
         costs: of `best` less those of `second`.
-        level_with: names of all that are not told apart from `best`.
+        level_with: names of all that `best` is not known to be faster than.
         barred: (name, why) of rows that measured faster and may not win.
     """
 
@@ -178,3 +185,8 @@ class Matrix:
     def ratios(self) -> int:
         """How many ratios there are."""
         return sum(cell.ratio is not None for cell in self.cells)
+
+    @property
+    def answers(self) -> int:
+        """How many of them have an answer: slower, faster or the same."""
+        return sum(cell.ratio is not None and cell.ratio.verdict in _ANSWERS for cell in self.cells)

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from harness.domain import ComparisonVerdict, MetricChange, PairOutcome
 from harness.measure.known import FAILURE, KnownFailures
 from harness.measure.night_words import evidence, metric_name, place_word
-from harness.measure.past_nights import PastNights, discoveries, measured_thing, place_of
+from harness.measure.past_nights import PastNights, discoveries, is_worse, measured_thing, place_of
 
 # Counted or compared on the same samples: a second look would say the same.
 DETERMINISTIC = ("model_size", "accuracy")
@@ -52,7 +52,7 @@ def findings_of(outcomes: Sequence[PairOutcome], past: PastNights, page_after: i
     found: list[Finding] = []
     for index, outcome in enumerate(outcomes):
         found += _of_rows(outcome, past)
-        if both_ran(outcome):
+        if both_ran(outcome) and not outcome.same_build:  # what one build shows against itself is noise
             found += _of_changes(index, outcome, kept, tonight, past, page_after)
     return tuple(found)
 
@@ -116,7 +116,7 @@ def _confirmations(outcomes: Sequence[PairOutcome], kept: Mapping[str, frozenset
     found: dict[tuple[str, str, str], set[str]] = {}
     for index, outcome in enumerate(outcomes):
         for change in outcome.changes:
-            if change.verdict is ComparisonVerdict.REGRESSION and index in kept[change.metric]:
+            if is_worse(outcome, change) and index in kept[change.metric]:
                 key = (measured_thing(outcome), change.metric, place_of(outcome))
                 found.setdefault(key, set()).add(outcome.device_id)
     return found

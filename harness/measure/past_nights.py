@@ -41,6 +41,11 @@ def is_tested(outcome: PairOutcome, change: MetricChange) -> bool:
     return change.metric != "latency" or outcome.stage != SCREEN
 
 
+def is_worse(outcome: PairOutcome, change: MetricChange) -> bool:
+    """Whether `change` is called a regression of the build: one build against itself has none."""
+    return change.verdict is ComparisonVerdict.REGRESSION and not outcome.same_build
+
+
 def discoveries(outcomes: Sequence[PairOutcome], metric: str) -> frozenset[int]:
     """Indices of the outcomes whose change of `metric` survives Benjamini and Hochberg's procedure over the night.
 
@@ -132,7 +137,7 @@ class _PastNight:
                 change = change_of(outcome, metric)
                 if change is not None and change.verdict is not ComparisonVerdict.NOT_COMPARABLE:
                     at = ((measured_thing(outcome), metric), place_of(outcome))
-                    worse = change.verdict is ComparisonVerdict.REGRESSION and index in kept
+                    worse = is_worse(outcome, change) and index in kept
                     found[at] = found.get(at, False) or worse
         return found
 

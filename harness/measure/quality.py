@@ -1,8 +1,8 @@
 """One verdict for one row: how far its number can be believed, why, and what to do about it.
 
-The thresholds stand beside their rules: `output_rules`, `delegate_rules`, `clock_rules`, `phone_rules`, `noise_rules`;
-docs/measuring.md explains each. Evidence of single invocations counts only when more of them are bad than a 20 %
-trimmed mean tolerates.
+The thresholds stand beside their rules: `output_rules`, `delegate_rules`, `clock_rules`, `phone_rules`,
+`edgetpu_rules`, `noise_rules`; docs/measuring.md explains each. Evidence of single invocations counts only when more of
+them are bad than a 20 % trimmed mean tolerates.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from harness.domain import Verdict
 from harness.measure.clock_rules import clock_findings, clock_ratio
 from harness.measure.delegate_rules import delegate_findings, took
+from harness.measure.edgetpu_rules import heat_findings
 from harness.measure.findings import CaseEvidence
 from harness.measure.noise_rules import noise_findings, unverified_findings
 from harness.measure.output_rules import output_findings
@@ -37,6 +38,7 @@ def judge(evidence: CaseEvidence) -> Judgement:
         *delegate_findings(evidence),
         *clock_findings(evidence),
         *phone_findings(evidence),
+        *heat_findings(evidence),
         *noise_findings(evidence),
         *unverified_findings(evidence),
     ]

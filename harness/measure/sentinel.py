@@ -16,6 +16,7 @@ from harness.measure.past_nights import PastNights, is_level
 MOVED = 0.03
 NIGHTS = 10  # that make the level before
 MIN_SERIES = 3  # of the reference, to accuse a device without a sentinel
+LEAST_NIGHTS = 5  # before anybody knows how far a device strays by itself
 _SPREADS = 3.0
 _NORMAL = 1.4826  # median absolute deviation to standard deviation
 
@@ -45,7 +46,7 @@ class DeviceDrift:
 
 def sentinel_ratio(levels: SentinelLevels) -> float | None:
     """Tonight's level over the median of the last nights; None where one of them is missing."""
-    before = [value for value in levels.before_ms if is_level(value)][-NIGHTS:]
+    before = _levels(levels.before_ms)
     if levels.tonight_ms is None or not is_level(levels.tonight_ms) or not before:
         return None
     return levels.tonight_ms / median(before)
@@ -65,7 +66,8 @@ def _drift(
 ) -> DeviceDrift | None:
     ratios = [(one, ratio) for one in outcomes if one.device_id == device and (ratio := _reference_ratio(one, past))]
     reference = median(ratio for _, ratio in ratios) if ratios else None
-    usual = median(_threshold(past.base_levels(one)[::-1]) for one, _ in ratios) if ratios else MOVED
+    before = [past.base_levels(one)[::-1] for one, _ in ratios]
+    usual = median(map(_threshold, before)) if before else MOVED
     ratio = sentinel_ratio(levels)
     by_sentinel = _has_moved(ratio, _threshold(levels.before_ms))
     by_reference = _has_moved(reference, usual)
@@ -73,6 +75,11 @@ def _drift(
         return None
     with_it = tuple(one for one, moved in ratios if _has_moved(moved, MOVED))
     signs = f"its sentinel {_change(ratio)}, the reference build {_change(reference)} ({len(ratios)} series)"
+    of_the_sentinel = len(_levels(levels.before_ms)) if by_sentinel else 0
+    nights = max(of_the_sentinel, round(median(map(len, before))) if by_reference else 0)
+    if nights < LEAST_NIGHTS:
+        few = f"too few nights to tell the device from the build ({nights} of {LEAST_NIGHTS})"
+        return DeviceDrift(device, ratio, reference, False, f"{device}: {signs}: {few}")
     if ratio is not None and by_sentinel and _agree(ratio, reference):
         text = f"{device} is {_words(reference or ratio)} than on the nights before: {signs}"
         return DeviceDrift(device, ratio, reference, True, text, with_it)
@@ -97,11 +104,16 @@ def _reference_ratio(outcome: PairOutcome, past: PastNights) -> float | None:
 
 def _threshold(before_ms: Sequence[float]) -> float:
     """3 %, or three spreads of the nights before where they vary more."""
-    last = [value for value in before_ms if is_level(value)][-NIGHTS:]
-    if len(last) < 5:
+    last = _levels(before_ms)
+    if len(last) < LEAST_NIGHTS:
         return MOVED
     middle = median(last)
     return max(MOVED, _SPREADS * _NORMAL * median(abs(value / middle - 1.0) for value in last))
+
+
+def _levels(before_ms: Sequence[float]) -> list[float]:
+    """What of the nights before counts."""
+    return [value for value in before_ms if is_level(value)][-NIGHTS:]
 
 
 def _has_moved(ratio: float | None, threshold: float) -> bool:

@@ -7,13 +7,12 @@ from dataclasses import replace
 
 from harness.domain import ComparisonVerdict, MetricChange, Purpose
 from harness.measure.arm import Arm
+from harness.measure.change_rules import MEMORY_MIB, MEMORY_SHARE, SIZE_SHARE
 from harness.measure.comparability import memory_reasons
 from harness.measure.latency_change import failures, is_amount
 from harness.units import bytes_to_mb
 
 MEMORY = ("peak_rss", "pss")
-MEMORY_SHARE, MEMORY_MIB = 0.05, 2.0
-SIZE_SHARE = 0.01
 _SHARED = "PSS also changes with the other processes that share its pages; the peak RSS decides"
 
 

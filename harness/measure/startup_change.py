@@ -7,33 +7,18 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 
 from harness.domain import ComparisonVerdict, InvocationRecord, MetricChange, Purpose
 from harness.measure.arm import Arm
+from harness.measure.change_rules import STARTUP, STARTUP_SHARE, StartupMetric
 from harness.measure.comparison import LOOKS, BlockMedian, Comparison, block_medians, compare_blocks
 from harness.measure.latency_change import NOT_INTERLEAVED, is_amount, ratio_of_rows, refusal, with_arms_named
 from harness.units import us_to_ms
 
-MIN_EFFECT = 0.10
-
-
-@dataclass(frozen=True)
-class StartupMetric:
-    """A time that each process has once. A change of less than `floor_ms` never counts."""
-
-    name: str
-    field: str
-    column: str
-    floor_ms: float
-
-
-STARTUP = (
-    StartupMetric("init", "init_us", "init_ms", floor_ms=1.0),
-    StartupMetric("first_inference", "first_inference_us", "first_inference_ms", floor_ms=0.2),
-)
+__all__ = ["STARTUP", "StartupMetric", "judge_startup"]
 
 
 def judge_startup(
@@ -61,7 +46,7 @@ def judge_startup(
     known = [is_amount(row) or bool(values) for row, values in zip(rows, arms, strict=True)]
     if not any(known):
         return None
-    least = max(MIN_EFFECT, noise_floor)
+    least = max(STARTUP_SHARE, noise_floor)
     blank = MetricChange(metric.name, ComparisonVerdict.NOT_COMPARABLE, rows[0], rows[1], unit="ms", min_effect=least)
     if reason := refusal(base, candidate):
         return replace(blank, note=reason)
@@ -82,7 +67,7 @@ def _tested(
         return replace(blank, blocks=len(common), note=few)
     try:
         found = compare_blocks(
-            list(base.values()), list(candidate.values()), noise_floor=blank.min_effect or MIN_EFFECT, final=True
+            list(base.values()), list(candidate.values()), noise_floor=blank.min_effect or STARTUP_SHARE, final=True
         )
     except ValueError as error:  # the records do not tell how the arms were interleaved
         return replace(blank, note=str(error))

@@ -79,11 +79,20 @@ def settle(
     *,
     noise_floor: float = 0.0,
     final: bool = True,
+    made: int | None = None,
 ) -> tuple[Comparison | None, str]:
     """What the blocks say under `policy`, and the stage they come from: ``screen``, ``confirmation`` or empty.
 
     None when fewer than two blocks hold both arms. A pair that the screen cleared is SAME: what it could have missed is
-    in `Comparison.mde`.
+    in `Comparison.mde`. A screen that was broken off clears nobody.
+
+    Args:
+        policy: how many there may be.
+        arm_a: successful invocations of the base.
+        arm_b: those of the candidate.
+        noise_floor: as for `compare_blocks`.
+        final: as for `compare_blocks`.
+        made: how many blocks were made, successful or not; None where all were that the policy asks for.
 
     Raises:
         ValueError: as `compare_blocks`.
@@ -97,7 +106,8 @@ def settle(
     fresh_a, fresh_b = (_from(arm, policy.screen_blocks) for arm in (arm_a, arm_b))
     if _complete(fresh_a, fresh_b) >= 2:
         return compare_blocks(fresh_a, fresh_b, noise_floor=noise_floor, final=final), CONFIRMATION
-    return _screened(policy, arm_a, arm_b, noise_floor), SCREEN
+    screened = _screened(policy, arm_a, arm_b, noise_floor)
+    return (screened if made is None else _whole_screen(policy, screened, made)), SCREEN
 
 
 def is_suspicious(policy: ScreenThenConfirm, arm_a: Sequence[BlockMedian], arm_b: Sequence[BlockMedian]) -> bool:
@@ -121,6 +131,14 @@ def _screened(
     change = math.expm1(_screen_median(policy, arm_a, arm_b))
     note = f"cleared by the screen: the median difference {change:+.1%} is within {policy.threshold:.1%}"
     return replace(outcome, verdict=ComparisonVerdict.SAME, notes=(*outcome.notes, note))
+
+
+def _whole_screen(policy: ScreenThenConfirm, screened: Comparison, made: int) -> Comparison:
+    """`screened`, unless blocks of the screen were never made: what is left of it says less than was asked."""
+    if made >= policy.screen_blocks:
+        return screened
+    note = f"half a screen: {made} of {policy.screen_blocks} blocks were made; `--resume` makes the others"
+    return replace(screened, verdict=ComparisonVerdict.INCONCLUSIVE, notes=(note,))
 
 
 def _disturbed(arm_a: Sequence[BlockMedian], arm_b: Sequence[BlockMedian]) -> int:

@@ -10,14 +10,20 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from harness.domain import ContextDifference, RunRecord, Verdict
-from harness.measure.size_change import MEMORY_MIB, MEMORY_SHARE, SIZE_SHARE
-from harness.measure.startup_change import MIN_EFFECT as STARTUP_SHARE
-from harness.measure.startup_change import STARTUP
+from harness.measure.change_rules import (
+    LATENCY_SHARE,
+    MEMORY_MIB,
+    MEMORY_SHARE,
+    SIZE_SHARE,
+    STARTUP,
+    STARTUP_SHARE,
+)
 from harness.measure.stored_rows import Matched, StoredKey
 from harness.measure.table_compare import TableComparison, compare_tables
 
 Values = NDArray[np.float64]
 WRONG = Verdict.WRONG_OUTPUT.value
+LISTED = 40  # pairs that a person reads through
 
 
 @dataclass(frozen=True)
@@ -35,7 +41,7 @@ class StoredMetric:
     amount: float = 0.0
 
 
-LATENCY = StoredMetric("latency", "p50", "latency", "ms", 0.02)
+LATENCY = StoredMetric("latency", "p50", "latency", "ms", LATENCY_SHARE)
 METRICS = (
     LATENCY,
     *(StoredMetric(one.name, "p50", one.name.replace("_", " "), "ms", STARTUP_SHARE, one.floor_ms) for one in STARTUP),
@@ -89,6 +95,8 @@ class StoredComparison:
         changed: places of the pairs in which something stands out, the largest change of latency first.
         newly_failing, newly_passing: places of the pairs that ended otherwise, or whose outputs are wrong in one run.
         geometric_mean: of the latency ratios, NaN without any.
+        mde: of each pair, the smallest relative change of the latency that would show in a second run of the same
+            noise nine times in ten; NaN where it is not known.
     """
 
     runs: StoredRuns
@@ -98,6 +106,12 @@ class StoredComparison:
     newly_failing: tuple[int, ...]
     newly_passing: tuple[int, ...]
     geometric_mean: float
+    mde: Values
+
+    @property
+    def is_short(self) -> bool:
+        """Whether each pair can be listed."""
+        return len(self.pairs) <= LISTED
 
     @property
     def compared(self) -> int:
@@ -135,6 +149,7 @@ def compare_stored(runs: StoredRuns) -> StoredComparison:
         _places(passes[0] & ~passes[1]),
         _places(~passes[0] & passes[1]),
         latency.geometric_mean,
+        _mde(runs, np.isfinite(latency.ratio)),
     )
 
 
@@ -161,6 +176,14 @@ def _latency(runs: StoredRuns, usable: NDArray[np.bool_]) -> TableComparison:
         interval_b_ms=(low[1], high[1]),
         min_effect=LATENCY.share,
     )
+
+
+def _mde(runs: StoredRuns, usable: NDArray[np.bool_]) -> Values:
+    """Each row tells what would show against a second row of its own noise; the variances of the two average."""
+    base, candidate = (
+        np.log1p(np.maximum(side, 0.0) / 100.0) for side in _pair(runs, LATENCY, "minimum_detectable_effect")
+    )
+    return np.where(usable, np.expm1(np.hypot(base, candidate) / np.sqrt(2.0)), np.nan)
 
 
 def _column(runs: StoredRuns, metric: StoredMetric, usable: NDArray[np.bool_]) -> Column:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from harness.measure.comparison import MIN_EFFECT
+from harness.measure.change_rules import LATENCY_SHARE as MIN_EFFECT
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray

@@ -56,11 +56,17 @@ def segment(values: NDArray[np.float64], penalty: float, min_size: int) -> tuple
     cut = np.zeros(count + 1, np.int64)
     starts = np.arange(count + 1)
     for end in range(min_size, count + 1):
-        candidates = starts[: end - min_size + 1]
+        candidates = slice(end - min_size + 1)
         sums = first[end] - first[candidates]
-        costs = best[candidates] + second[end] - second[candidates] - sums**2 / (end - candidates) + penalty
-        cut[end] = int(np.argmin(costs))
-        best[end] = costs[cut[end]]
+        sums *= sums
+        sums /= end - starts[candidates]
+        costs = best[candidates] + second[end]
+        costs -= second[candidates]
+        costs -= sums
+        costs += penalty
+        chosen = int(costs.argmin())
+        cut[end] = chosen
+        best[end] = costs[chosen]
     ends = [count]
     while cut[ends[-1]] > 0:
         ends.append(int(cut[ends[-1]]))

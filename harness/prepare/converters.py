@@ -8,7 +8,7 @@ from importlib import metadata
 
 from harness.errors import RecipeError
 from harness.prepare.faults import missing
-from harness.variants import MODES
+from harness.variants import COMPILED_FROM, MODES
 
 TENSORFLOW = "tensorflow"
 QUANTIZER = "ai-edge-quantizer"
@@ -50,7 +50,7 @@ DISTRIBUTIONS = {
     "tensorflow-model-optimization": ("tensorflow-model-optimization",),
 }
 OPTION = "converter"
-OPTIONS = (OPTION, *(f"{OPTION}.{variant}" for variant in MODES))
+OPTIONS = (OPTION, *(f"{OPTION}.{variant}" for variant in MODES if variant not in COMPILED_FROM))
 
 
 @dataclass(frozen=True)

@@ -9,16 +9,20 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 
-from harness.domain import VARIANTS, ModelRef, VariantFile
+from harness.domain import VARIANTS, EdgeTpuCompiler, ModelRef, VariantFile
 from harness.errors import UsageError
 from harness.prepare.cache import Cache, default_cache_dir
+from harness.prepare.compilation import compile_together
 from harness.prepare.converters import Toolbox, installed
-from harness.prepare.model_job import Context, prepare_model
+from harness.prepare.edgetpu_tool import EdgeTpuTool
+from harness.prepare.model_job import Context, end_rows, prepare_model
+from harness.prepare.rows import Rows
 from harness.prepare.steps import StepRunner
 from harness.variants import parse_variant
 
 DEFAULT_TIMEOUT_S = 900.0
 _POLL_S = 0.1
+_COMPILER = EdgeTpuCompiler()
 
 
 def _ignore_file(_: VariantFile) -> None:
@@ -41,6 +45,7 @@ def prepare(
     timeout_s: float = DEFAULT_TIMEOUT_S,
     worker: Sequence[str] = (),
     tools: Toolbox | None = None,
+    edgetpu: EdgeTpuCompiler = _COMPILER,
 ) -> tuple[VariantFile, ...]:
     """Make every variant of every model, from the cache where it is there.
 
@@ -55,6 +60,7 @@ def prepare(
         timeout_s: the deadline of one step (building a source, one conversion, one check).
         worker: the command of the worker process, for tests.
         tools: what is installed; default what this Python has.
+        edgetpu: how variants for the Edge TPU are compiled.
 
     Returns:
         One row a model and variant, models in order, then variants in order. A failure is a row with its reason.
@@ -68,6 +74,7 @@ def prepare(
     jobs = jobs or _cores()
     tools = tools or installed()
     runner = StepRunner(cache, jobs=jobs, timeout_s=timeout_s, cancel=stop, command=worker)
+    compiler = EdgeTpuTool(edgetpu)
     done: dict[tuple[int, str], VariantFile] = {}
 
     def deliver(index: int, message: VariantFile | str) -> None:
@@ -77,29 +84,40 @@ def prepare(
             done[index, message.variant] = message
             on_file(message)
 
-    def start(pool: ThreadPoolExecutor, index: int, ref: ModelRef) -> Future[None]:
-        context = Context(
+    def context_of(index: int) -> Context:
+        return Context(
             cache=cache,
             runner=runner,
             tools=tools,
+            compiler=compiler,
             cancel=stop,
             spare_jobs=jobs > len(models),
             emit=lambda row: messages.put((index, row)),
             say=lambda text: messages.put((index, text)),
         )
-        return pool.submit(prepare_model, ref, variants, context)
 
-    with ThreadPoolExecutor(max_workers=max(1, len(models)), thread_name_prefix="prepare") as pool:
+    with ThreadPoolExecutor(max_workers=len(models) + 1, thread_name_prefix="prepare") as pool:
         try:
-            futures = [start(pool, index, ref) for index, ref in enumerate(models)]
+            open_rows = [pool.submit(prepare_model, ref, variants, context_of(n)) for n, ref in enumerate(models)]
+            futures: list[Future[Rows] | Future[None]] = [*open_rows]
+            if models and compiler.together:
+                futures.append(pool.submit(_compile_all, open_rows, context_of(0)))
             _pump(futures, messages, deliver, stop, cancel)
         finally:
             stop.set()
     return tuple(done[index, variant] for index in range(len(models)) for variant in variants)
 
 
+def _compile_all(models: Sequence[Future[Rows]], context: Context) -> None:
+    """Compile for the Edge TPU what all models are there for, when all of them are done."""
+    rows = [model.result() for model in models]
+    compile_together(rows, context)
+    for one in rows:
+        end_rows(one, context)
+
+
 def _pump(
-    futures: Sequence[Future[None]],
+    futures: Sequence[Future[Rows] | Future[None]],
     messages: queue.SimpleQueue[tuple[int, VariantFile | str]],
     deliver: Callable[[int, VariantFile | str], None],
     stop: threading.Event,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from harness.variants import TECHNIQUES, Variant, parse_variant
+from harness.variants import COMPILED_FROM, TECHNIQUES, Variant, parse_variant
 
 BASE = "float32"
 
@@ -38,9 +38,12 @@ class Group:
 
 
 def grouped(names: Sequence[str]) -> tuple[Group, ...]:
-    """`names` by technique, the group without one first, which is there even when nothing of it is wanted."""
+    """`names` by technique, the group without one first, which is there even when nothing of it is wanted.
+
+    What is compiled of another variant stands for that one here: it is made when that is done.
+    """
     modes: dict[str, list[str]] = {"": []}
     for name in names:
         variant = parse_variant(name)
-        modes.setdefault(variant.technique, []).append(variant.mode)
+        modes.setdefault(variant.technique, []).append(COMPILED_FROM.get(variant.mode, variant.mode))
     return tuple(Group(technique, tuple(dict.fromkeys(wanted))) for technique, wanted in modes.items())

@@ -20,6 +20,7 @@ from harness.prepare.litert_run import allocated
 
 FLOATS = ("float16", "float32", "float64", "bfloat16")
 QUANTIZED = ("int2", "int4", "int8", "uint8", "int16")
+EDGE_TPU_OPERATOR = "edgetpu-custom-op"
 USABLE_INPUTS = ("float32", "int8", "uint8", "int16", "int32", "int64", "bool")
 
 
@@ -58,14 +59,14 @@ def inspect(arguments: Mapping[str, Any]) -> dict[str, Any]:
     """
     path = Path(arguments["path"])
     content = path.read_bytes()
-    graph = _read(content, path)
+    graph = read_graph(content, path)
     return {
         "size_bytes": len(content),
         "gzip_bytes": len(gzip.compress(content, 9)),
         "sha256": hashlib.sha256(content).hexdigest(),
         "variant": variant_of(graph),
-        "inputs": [_described(tensor) for tensor in graph.inputs],
-        "outputs": [_described(tensor) for tensor in graph.outputs],
+        "inputs": [described(tensor) for tensor in graph.inputs],
+        "outputs": [described(tensor) for tensor in graph.outputs],
         "operators": sorted(Counter(operator.name for operator in graph.operators).items()),
         "float_operators": float_operators(graph),
         "custom_operators": sorted({operator.name for operator in graph.operators if operator.custom}),
@@ -73,7 +74,8 @@ def inspect(arguments: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def _described(tensor: _Tensor) -> dict[str, Any]:
+def described(tensor: _Tensor) -> dict[str, Any]:
+    """The fields of `harness.domain.TensorInfo`, with sizes for open dimensions."""
     fixed = [size if size > 0 else have for size, have in zip(tensor.signature, tensor.shape, strict=True)]
     return {
         "name": tensor.name,
@@ -118,7 +120,9 @@ def _refused(path: Path) -> str:
 
 
 def variant_of(graph: _Graph) -> str:
-    """Which of the harness's variants the file is, from the types of its tensors."""
+    """Which of the harness's variants the file is, from the types of its tensors, or an operator of its own."""
+    if any(operator.custom and operator.name == EDGE_TPU_OPERATOR for operator in graph.operators):
+        return "edgetpu"
     computed = [tensor.dtype for operator in graph.operators for tensor in operator.outputs]
     weights = {tensor.dtype for operator in graph.operators for tensor in operator.inputs if tensor.constant}
     if "int16" in computed:
@@ -167,7 +171,7 @@ def _is_float(operator: _Operator) -> bool:
     )
 
 
-def _read(content: bytes, path: Path) -> _Graph:
+def read_graph(content: bytes, path: Path) -> _Graph:
     """The main graph.
 
     Raises:

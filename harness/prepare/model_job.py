@@ -11,7 +11,10 @@ from typing import Any
 from harness.content import content_id
 from harness.domain import ModelRef, Status, VariantFile
 from harness.prepare.cache import Cache, Entry
+from harness.prepare.compilation import compile_each
+from harness.prepare.compiled_file import compiled_file_rows, is_compiled
 from harness.prepare.converters import Toolbox
+from harness.prepare.edgetpu_tool import EdgeTpuTool
 from harness.prepare.faults import fault_of
 from harness.prepare.group import grouped
 from harness.prepare.preparation import Preparation
@@ -35,24 +38,44 @@ class Context:
     cache: Cache
     runner: StepRunner
     tools: Toolbox
+    compiler: EdgeTpuTool
     cancel: threading.Event
     spare_jobs: bool
     emit: Callable[[VariantFile], None]
     say: Callable[[str], None]
 
 
-def prepare_model(ref: ModelRef, variants: Sequence[str], context: Context) -> None:
-    """Emit one row for each of `variants`; never raises for what is wrong with the model."""
+def prepare_model(ref: ModelRef, variants: Sequence[str], context: Context) -> Rows:
+    """Emit one row for each of `variants`; never raises for what is wrong with the model.
+
+    Where models are compiled together, rows that wait for the other models are still open in what is returned.
+    """
     rows = Rows(ref.name, variants, context.emit)
     try:
-        source = resolve(ref)
-        source.require_tools(context.tools)
-        key = source.key(_depends_on(source, context), context.tools)
-        with context.cache.lock(key, context.cancel):
-            if not context.cancel.is_set():
-                _prepare_groups(source, key, rows, context)
+        _prepare_all(resolve(ref), rows, context)
     except Exception as error:  # also a defect of ours: it must not take the other models down
         rows.fail_rest(*fault_of(error))
+    if not context.compiler.together:
+        end_rows(rows, context)
+    return rows
+
+
+def _prepare_all(source: Source, rows: Rows, context: Context) -> None:
+    source.require_tools(context.tools)
+    key = source.key(_depends_on(source, context), context.tools)
+    with context.cache.lock(key, context.cancel):
+        if context.cancel.is_set():
+            return
+        if is_compiled(source):
+            compiled_file_rows(source, rows, context)
+        else:
+            _prepare_groups(source, key, rows, context)
+    if not context.compiler.together:
+        compile_each(rows, context)
+
+
+def end_rows(rows: Rows, context: Context) -> None:
+    """Close `rows`: what has none yet was interrupted, or forgotten."""
     if context.cancel.is_set():
         rows.fail_rest(Status.INTERRUPTED, INTERRUPTED)
     rows.fail_rest(Status.FAILED, "the preparation ended without a result for this variant")

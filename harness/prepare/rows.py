@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
+import gzip
+import hashlib
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -136,6 +138,16 @@ def rejected(row: VariantFile, reason: str) -> VariantFile:
     return dataclasses.replace(row, status=Status.FAILED, reason=reason, path=None, own_outputs_path=None)
 
 
+def file_facts(path: Path) -> dict[str, Any]:
+    """Sizes and hash of a file, by the names of `VariantFile`."""
+    content = path.read_bytes()
+    return {
+        "size_bytes": len(content),
+        "gzip_bytes": len(gzip.compress(content, 9)),
+        "sha256": hashlib.sha256(content).hexdigest(),
+    }
+
+
 class StepError(StableError):
     """A step that every variant needs ended with `status`."""
 
@@ -145,19 +157,28 @@ class StepError(StableError):
 
 
 class Rows:
-    """The rows of one model: each wanted variant gets exactly one, from whichever thread comes first."""
+    """The rows of one model: each wanted variant gets exactly one, from whichever thread comes first.
+
+    Rows of variants that nobody asked for are kept too: they say what became of the file that another is made of.
+    """
 
     def __init__(self, model: str, wanted: Sequence[str], emit: Callable[[VariantFile], None]) -> None:
         self.model, self.wanted = model, tuple(dict.fromkeys(wanted))
-        self._emit, self._done, self._lock = emit, set[str](), threading.Lock()
+        self._emit, self._known, self._lock = emit, dict[str, VariantFile](), threading.Lock()
 
     def add(self, row: VariantFile) -> None:
         """Hand over `row`, unless its variant was not asked for or has one."""
         with self._lock:
-            if row.variant not in self.wanted or row.variant in self._done:
+            if row.variant in self._known:
                 return
-            self._done.add(row.variant)
-        self._emit(row)
+            self._known[row.variant] = row
+        if row.variant in self.wanted:
+            self._emit(row)
+
+    def known(self, variant: str) -> VariantFile | None:
+        """The row of `variant`, also of one that was not asked for; None while it has none."""
+        with self._lock:
+            return self._known.get(variant)
 
     def fail(self, variant: str, status: Status, reason: str, converter: str = "") -> None:
         """The row of a variant that could not be made."""

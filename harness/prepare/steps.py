@@ -7,9 +7,10 @@ after it go on in a new worker.
 
 from __future__ import annotations
 
+import contextlib
 import signal
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -94,6 +95,17 @@ class StepRunner:
             finally:
                 self._slots.release()
         return book.results
+
+    @contextlib.contextmanager
+    def slot(self) -> Iterator[bool]:
+        """The place of one worker, for a process of another kind; False when there was a cancel instead."""
+        if not self._acquire():
+            yield False
+            return
+        try:
+            yield True
+        finally:
+            self._slots.release()
 
     def _acquire(self) -> bool:
         while not self._cancel.is_set():

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from harness.domain import ClassProfile, DeviceProfile
-from harness.measure.calibration import noise_method
+from harness.measure.calibration import ALARMS, TYPICAL_CHANGE, Begun, noise_method
 from harness.measure.comparison import MIN_EFFECT
 from harness.report.wording import visible
 from harness.units import format_duration, format_latency, ns_to_us, s_to_ns, us_to_ms
@@ -22,6 +22,53 @@ def profile_text(profile: DeviceProfile, doubt: str = "") -> str:
         lines.append("  no comparison")
     for one in profile.classes:
         lines += ["", f"  {one.model_class}", *(f"    {name:<25} {text}" for name, text in class_lines(one))]
+    return "\n".join(visible(line) for line in lines)
+
+
+SUMMARY_HEADS = ("model class", "noise floor", "false A/A", "inferences", "blocks", "time")
+
+
+def summary_text(profile: DeviceProfile) -> str:
+    """One line a class: what counts as a change on the device, how often it cried wolf, and what a verdict on 5 %
+    costs."""
+    if not profile.classes:
+        return f"{visible(profile.device_id)}: no comparison gave a figure."
+    rows = [SUMMARY_HEADS, *map(_summary_line, profile.classes)]
+    widths = [max(len(row[column]) for row in rows) for column in range(len(SUMMARY_HEADS))]
+    lines = ["  ".join(text.ljust(width) for text, width in zip(row, widths, strict=True)).rstrip() for row in rows]
+    under = "Inferences in an invocation, and blocks and device time of a comparison that finds a change of 5 %."
+    quarantined = f"QUARANTINED: {profile.quarantine}" if profile.quarantine else ""
+    return "\n".join(visible(line) for line in (*lines, "", under, *filter(None, [quarantined])))
+
+
+def _summary_line(one: ClassProfile) -> tuple[str, ...]:
+    time_s = dict(one.seconds_for).get(TYPICAL_CHANGE)
+    return (
+        one.model_class,
+        f"{one.noise_floor:.1%}",
+        f"{one.false_alarms} of {one.comparisons}",
+        UNKNOWN if one.iterations is None else f"{one.iterations:,}",
+        _blocks(one),
+        UNKNOWN if time_s is None else format_duration(time_s),
+    )
+
+
+def begun_text(device: str, begun: Begun, command: str) -> str:
+    """A calibration that was left before it had a profile: what is there, and how to go on."""
+    broken = f", {begun.broken_off} broken off" if begun.broken_off else ""
+    lines = [
+        f"{device}: a calibration was begun and has no profile yet",
+        f"  comparisons  {begun.finished} finished{broken}; the last one began {begun.last_at}",
+    ]
+    if begun.noise:
+        largest = max(abs(record.effect) for record in begun.noise)
+        alarms = sum(record.verdict in ALARMS for record in begun.noise)
+        series = len({record.series for record in begun.noise})
+        lines.append(
+            f"  so far       {len(begun.noise)} times a build against itself in {series} series: {largest:.1%} at "
+            f"most, {alarms} of them called a change"
+        )
+    lines.append(f"Go on with the command that began it, such as: {command}")
     return "\n".join(visible(line) for line in lines)
 
 

@@ -15,7 +15,6 @@ from enum import Enum
 
 from harness.domain import InvocationRecord, OutputsCheck, Purpose, ResultRow, RunView, Status
 from harness.figures import OF_ACCURACY, accuracy_key, metrics_of, series_key
-from harness.measure import median_ms, sample_count
 from harness.metric_names import metric_unit
 
 SUMMARY_COLUMNS = tuple(field.name for field in fields(ResultRow))
@@ -88,6 +87,8 @@ def _metric_lines(
         if name not in _OWN_COLUMNS:
             direction = row.accuracy_direction if name == row.accuracy_metric else ""
             yield [*scored, name, "value", value, metric_unit(name), direction, row.accuracy_samples, None]
+    from harness.measure import median_ms, sample_count  # most that write tables write no metrics
+
     for record in timed:
         typical_ms = median_ms(record.result)
         if typical_ms is not None:

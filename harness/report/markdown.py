@@ -8,7 +8,6 @@ from collections.abc import Iterator, Sequence
 from harness.domain import ResultRow, RunView
 from harness.metric_names import metric_label
 from harness.report.findings import findings
-from harness.report.sustained import sustained_lines
 from harness.report.takeaways import takeaways
 from harness.report.wording import (
     MEANINGS,
@@ -82,6 +81,8 @@ def _line(row: ResultRow, labels: Labels) -> str:
 
 
 def _sustained(view: RunView) -> Iterator[str]:
+    from harness.report.sustained import sustained_lines  # with its plots; most of what imports this needs neither
+
     told = sustained_lines(view)
     if not told:
         return

@@ -47,7 +47,7 @@ from harness.runtimes.benchmark_model_outputs_pass import OutputsPass
 from harness.runtimes.benchmark_model_result import Ran, interpret, process_failure
 from harness.runtimes.delegate_options import device_problem, find, option_problem
 from harness.runtimes.delegates import Delegate
-from harness.runtimes.litert import model_problem
+from harness.runtimes.model_file import model_problem
 from harness.runtimes.stream import callers_errors
 from harness.runtimes.tflite_graph import Graph, read_graph
 

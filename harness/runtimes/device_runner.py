@@ -42,8 +42,8 @@ from harness.runtimes.device_runner_result import (
     runner_argv,
 )
 from harness.runtimes.elf import machine_of, runs_on
-from harness.runtimes.litert import model_problem
 from harness.runtimes.litert_protocol import Hello, last_lines, parse_hello, parse_lines
+from harness.runtimes.model_file import model_problem
 from harness.runtimes.runner_build import LIBRARIES, PROGRAM, runner_for, target_for
 from harness.runtimes.stream import WHOLE_PASS_S, Pass, callers_errors
 

@@ -9,6 +9,7 @@ import re
 import signal
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
+from pathlib import PurePath
 from typing import Any
 
 import numpy as np
@@ -26,6 +27,7 @@ from harness.domain import (
     Status,
 )
 from harness.errors import ParseError
+from harness.runtimes.edgetpu_protocol import EdgeTpuLibraries, libraries_of, lost_in_flight
 from harness.units import kib_to_mib, ns_to_us
 
 PROTOCOL = 1
@@ -33,21 +35,35 @@ INSTALL = "pip install ai-edge-litert"
 MAX_SAMPLES = 8_000_000
 STDERR_LINES = 5
 
-_KIND_STATUS = {"unsupported": Status.UNSUPPORTED, "library": Status.UNSUPPORTED, "memory": Status.OOM}
+_KIND_STATUS = {
+    "unsupported": Status.UNSUPPORTED,
+    "library": Status.UNSUPPORTED,
+    "memory": Status.OOM,
+    "offline": Status.OFFLINE,
+    "busy": Status.FAILED,
+}
 _OUT_OF_MEMORY = re.compile(r"std::bad_alloc|MemoryError|Cannot allocate memory", re.I)
 _NO_GPU = "GPU accelerator could not be loaded"  # LiteRT's log, when no library of an accelerator works here
 _GPU_SPLIT = re.compile(
     r"(\d+) operations? will run on the GPU, and the remaining (\d+) operations? will run on the CPU", re.I
 )
-_DELEGATES = {"xnnpack": "XNNPACK", "builtin": "", "reference": "", "gpu": "GPU"}
-_KERNELS = {"xnnpack": "built-in", "builtin": "built-in", "reference": "reference", "gpu": "built-in"}
+_DELEGATES = {"xnnpack": "XNNPACK", "builtin": "", "reference": "", "gpu": "GPU", "edgetpu": "EDGETPU"}
+_KERNELS = {
+    "xnnpack": "built-in",
+    "builtin": "built-in",
+    "reference": "reference",
+    "gpu": "built-in",
+    "edgetpu": "built-in",
+    "external": "CPU",  # XNNPACK or other kernels: the notes say how many nodes each
+}
 
 
 @dataclass(frozen=True)
 class Hello:
     """What an interpreter offers. `features` holds ``resolver`` (a choice of kernels) and ``gpu`` (CompiledModel).
 
-    The runner in C has no interpreter: `python` is empty, `abi` says what it found out about its library.
+    The runner in C has no interpreter: `python` is empty, `abi` says what it found out about its library. pycoral's
+    says in `edgetpu` what it works with.
     """
 
     python: str
@@ -55,17 +71,19 @@ class Hello:
     version: str
     features: tuple[str, ...] = ()
     abi: str = ""
+    edgetpu: EdgeTpuLibraries | None = None
 
     @property
     def label(self) -> str:
         """``ai_edge_litert 2.3.0, Python 3.11.7``, or ``litert 2.1.6, C API``."""
-        return f"{self.library} {self.version}, {f'Python {self.python}' if self.python else 'C API'}"
+        beside = f", {self.edgetpu.label}" if self.edgetpu else ""
+        return f"{self.library} {self.version}{beside}, {f'Python {self.python}' if self.python else 'C API'}"
 
 
 def delegate_name(backend: Backend) -> str:
-    """The runner's word for a backend: ``xnnpack``, ``builtin``, ``reference`` or ``gpu``."""
-    if backend.kind == "gpu":
-        return "gpu"
+    """The runner's word for a backend: ``xnnpack``, ``builtin``, ``reference``, ``gpu``, ``edgetpu``, ``external``."""
+    if backend.kind in ("gpu", "edgetpu", "external"):
+        return backend.kind
     if backend.kernels == "reference":
         return "reference"
     return "xnnpack" if backend.xnnpack else "builtin"
@@ -79,10 +97,15 @@ def request_bytes(
     vulkan_loader: str | None = None,
     stream: str = "",
     idle_s: float = 0.0,
+    tpu_name: str = "",
+    tpu_path: str = "",
+    external: Mapping[str, object] | None = None,
 ) -> bytes:
     """The JSON request for one invocation pinned to `cpus`.
 
     With ACCURACY, `stream` is the folder for inputs and outputs, and `idle_s` how long to wait there for inputs.
+    `tpu_name` and `tpu_path` say which Edge TPU computes (`harness.devices.edgetpu.base`), `external` with which
+    library as the delegate.
     """
     measure = request.measure
     return _encode(
@@ -100,6 +123,8 @@ def request_bytes(
             "accelerator": accelerator,
             "vulkan_loader": vulkan_loader,
             **({"stream": stream, "idle_s": idle_s} if stream else {}),
+            **({"device": tpu_name, "device_path": tpu_path} if tpu_name or tpu_path else {}),
+            **({"external": external} if external else {}),
             "measure": {
                 "min_s": measure.min_s,
                 "max_s": measure.max_s,
@@ -112,9 +137,10 @@ def request_bytes(
     )
 
 
-def hello_request_bytes() -> bytes:
-    """The request that only asks who is there."""
-    return _encode({"protocol": PROTOCOL, "purpose": "hello"})
+def hello_request_bytes(external: Mapping[str, object] | None = None) -> bytes:
+    """The request that only asks who is there, and what the library `external` says of itself."""
+    asked = {"external": external} if external else {}
+    return _encode({"protocol": PROTOCOL, "purpose": "hello", **asked})
 
 
 def _encode(fields: Mapping[str, Any]) -> bytes:
@@ -164,7 +190,8 @@ def parse_hello(lines: Iterable[Mapping[str, Any]]) -> Hello:
         python = ""
     if not (isinstance(python, str) and isinstance(library, str) and isinstance(version, str)):
         raise ParseError("the runner's introduction is incomplete", where="runner output")
-    return Hello(python, library, version, tuple(map(str, line.get("features") or ())), str(line.get("abi") or ""))
+    features = tuple(map(str, line.get("features") or ()))
+    return Hello(python, library, version, features, str(line.get("abi") or ""), libraries_of(line))
 
 
 def unpack_ns(text: Any) -> NDArray[np.int64]:
@@ -211,7 +238,12 @@ def _process_failure(process: ProcessResult, request: InvocationRequest, log: st
         return Status.TIMEOUT, _with_stderr(limit, log)
     if process.oom:
         return Status.OOM, "the kernel killed the process for lack of memory"
+    if process.offline:
+        return Status.OFFLINE, _with_stderr("the device was lost while the process ran", log)
     if process.returncode < 0:
+        lost = lost_in_flight(log)
+        if lost:
+            return Status.OFFLINE, lost
         status = Status.OOM if _OUT_OF_MEMORY.search(log) else Status.CRASHED
         return status, _with_stderr(f"ended by {signal_name(-process.returncode)}", log)
     return None
@@ -263,7 +295,7 @@ def _error_status(line: Mapping[str, Any]) -> Status:
 
 def _error_text(line: Mapping[str, Any]) -> str:
     text = str(line.get("message") or "unknown error")
-    needs_package = line.get("kind") == "library" and line.get("runner") != "c"
+    needs_package = line.get("kind") == "library" and line.get("runner") not in ("c", "pycoral")
     return f"{text}. Install one: {INSTALL}" if needs_package else text
 
 
@@ -277,7 +309,6 @@ def _version(lines: tuple[dict[str, Any], ...]) -> str:
 def _result(
     line: Mapping[str, Any], hello: Hello, request: InvocationRequest, base: InvocationResult
 ) -> InvocationResult:
-    delegate = delegate_name(request.backend)
     has_samples = "samples" in line
     accelerator = str(line.get("accelerator") or "")
     return replace(
@@ -291,8 +322,8 @@ def _result(
         timed=str(line.get("timed", "call+read")),
         peak_rss_mib=_maybe(line.get("peak_rss_kib"), kib_to_mib),
         pss_mib=_maybe(line.get("pss_kib"), kib_to_mib),
-        operators=_operators(line, delegate),
-        coverage=_coverage(line.get("coverage"), delegate, base.log),
+        operators=_operators(line, request.backend),
+        coverage=_coverage(line.get("coverage"), request.backend, base.log),
         evidence=_evidence(line["evidence"], accelerator),
         runtime_version=hello.label,
         accelerator=accelerator,
@@ -310,9 +341,17 @@ def _maybe(value: Any, convert: Any = float) -> float | None:
     return None if value is None else float(convert(float(value)))
 
 
-def _coverage(counts: Mapping[str, Any] | None, delegate: str, log: str) -> Coverage | None:
+def _taker(backend: Backend) -> str:
+    """What the delegate of `backend` is called in results; empty when it has none."""
+    if backend.kind == "external":
+        return f"external {PurePath(dict(backend.options).get('path', '')).name}".strip()
+    return _DELEGATES[delegate_name(backend)]
+
+
+def _coverage(counts: Mapping[str, Any] | None, backend: Backend, log: str) -> Coverage | None:
     if counts is None:
         return None
+    delegate = delegate_name(backend)
     delegated, total, partitions = (counts[name] for name in ("delegated_nodes", "total_nodes", "partitions"))
     split = _GPU_SPLIT.search(log)
     if delegate == "gpu" and delegated is None and split:
@@ -320,11 +359,12 @@ def _coverage(counts: Mapping[str, Any] | None, delegate: str, log: str) -> Cove
     elif delegate == "gpu" and delegated is None and _NO_GPU in log:
         delegated, partitions = 0, 0
     numbers = [None if value is None else int(value) for value in (delegated, total, partitions)]
-    return Coverage(_DELEGATES[delegate], *numbers)
+    return Coverage(_taker(backend), *numbers)
 
 
 def _evidence(fields: Mapping[str, Any], accelerator: str) -> Evidence:
     source = fields.get("clock_source")
+    level = fields.get("thermal_status")
     software = f"{accelerator}: the CPU imitates a GPU, so this is no GPU's speed"
     return Evidence(
         cpus=tuple(int(cpu) for cpu in fields["cpus"]),
@@ -339,10 +379,11 @@ def _evidence(fields: Mapping[str, Any], accelerator: str) -> Evidence:
         wait_share=_maybe(fields.get("wait_share")),
         output_read_us=_maybe(fields.get("output_read_us")),
         notes=(*map(str, fields.get("notes", ())), *([software] if "software" in accelerator else [])),
+        thermal_status=None if level is None else int(level),
     )
 
 
-def _operators(line: Mapping[str, Any], delegate: str) -> tuple[OperatorTime, ...]:
+def _operators(line: Mapping[str, Any], backend: Backend) -> tuple[OperatorTime, ...]:
     """Operators of the same name and kernel together, slowest first; without times, from the graph with 0 us."""
     timed = [(str(row["name"]), bool(row["delegated"]), float(row["us"])) for row in line.get("operator_times") or ()]
     if not timed and "operator_times" in line and line.get("coverage"):
@@ -350,7 +391,7 @@ def _operators(line: Mapping[str, Any], delegate: str) -> tuple[OperatorTime, ..
     total = sum(us for _, _, us in timed)
     table: dict[tuple[str, str], list[float]] = {}
     for name, delegated, us in timed:
-        kernel = _DELEGATES[delegate] if delegated else _KERNELS[delegate]
+        kernel = _taker(backend) if delegated else _KERNELS[delegate_name(backend)]
         table.setdefault((name, kernel), []).append(us)
     rows = [
         OperatorTime(name, sum(times), sum(times) / total if total else 0.0, len(times), kernel)

@@ -32,6 +32,18 @@ def open_runtime(runtime: RuntimeRef, device: Device, cancel: Event | None = Non
         from harness.runtimes.device_runner import DeviceRunner
 
         return DeviceRunner(device, runtime, cancel, cache_dir=cache_dir)
+    if runtime.name == "pycoral":
+        return _pycoral(runtime, device, cancel)
     raise UsageError(
-        f"there is no runtime named {runtime.name!r}", remedy="Use `litert`, `benchmark_model` or `device_runner`."
+        f"there is no runtime named {runtime.name!r}",
+        remedy="Use `litert`, `benchmark_model`, `device_runner` or `pycoral`.",
     )
+
+
+def _pycoral(runtime: RuntimeRef, device: Device, cancel: Event | None) -> Runtime:
+    from harness.devices.edgetpu.base import EdgeTpuDevice
+    from harness.runtimes.pycoral import Pycoral
+
+    if not isinstance(device, EdgeTpuDevice):
+        raise UsageError(f"pycoral drives an Edge TPU, and {device.device_id} is none", remedy="Use target `edgetpu`.")
+    return Pycoral(device, runtime, cancel)

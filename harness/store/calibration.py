@@ -13,6 +13,7 @@ from harness.domain import DeviceProfile, NoiseRecord
 from harness.store.codec import from_json, to_json
 from harness.store.records import has_table, utc_text
 from harness.store.tables import device_profile, noise_record
+from harness.units import parse_moment
 
 
 def add_noise(connection: Connection, write_id: str, records: Sequence[NoiseRecord]) -> None:
@@ -48,13 +49,27 @@ def add_profile(connection: Connection, write_id: str, profile: DeviceProfile) -
     connection.execute(insert(device_profile).values(values))
 
 
-def profiles_of(connection: Connection, device_id: str | None) -> tuple[DeviceProfile, ...]:
-    """The profile of each device, or of one, that was stored last: a clock that went backwards hides none."""
+def profiles_of(connection: Connection, device_id: str | None, at: str | None = None) -> tuple[DeviceProfile, ...]:
+    """The profile of each device, or of one, that was stored last: a clock that went backwards hides none.
+
+    With `at`, ISO 8601, the one that was in force then: the last of those that had been made by that time.
+    """
     if not has_table(connection, device_profile):
         return ()
-    newest = select(func.max(device_profile.c.number)).group_by(device_profile.c.device_id)
+    query = select(device_profile.c.device_id, device_profile.c.profile_json)
     if device_id is not None:
-        newest = newest.where(device_profile.c.device_id == device_id)
-    query = select(device_profile.c.profile_json).where(device_profile.c.number.in_(newest))
-    found = connection.execute(query.order_by(device_profile.c.device_id))
-    return tuple(from_json(DeviceProfile, text) for text in found.scalars())
+        query = query.where(device_profile.c.device_id == device_id)
+    if at is None:
+        newest = select(func.max(device_profile.c.number)).group_by(device_profile.c.device_id)
+        query = query.where(device_profile.c.number.in_(newest))
+    found: dict[str, DeviceProfile] = {}
+    for device, text in connection.execute(query.order_by(device_profile.c.device_id, device_profile.c.number)):
+        profile = from_json(DeviceProfile, text)
+        if at is None or _was_made_by(profile, at):
+            found[device] = profile
+    return tuple(found.values())
+
+
+def _was_made_by(profile: DeviceProfile, at: str) -> bool:
+    made, moment = parse_moment(profile.at), parse_moment(at)
+    return made is not None and moment is not None and made <= moment

@@ -235,7 +235,11 @@ class Store:
 
     def row_keys(self, run_id: str) -> tuple[RowKey, ...]:
         """The rows of a run in plan order, without their figures."""
-        return self._database.read(results.keys_of, run_id)
+        return self._database.read(results.table_of, run_id)[0]
+
+    def row_table(self, run_id: str, names: Sequence[str]) -> tuple[tuple[RowKey, ...], list[list[Any]]]:
+        """`row_keys`, and of each row some columns of summary.csv as plain values, read in one go."""
+        return self._database.read(results.table_of, run_id, names)
 
     def row_fields(
         self, run_id: str, names: Sequence[str], case_ids: Sequence[str] | None = None
@@ -294,16 +298,16 @@ class Store:
         return self._database.read(calibration.noise_of, device_id, since)
 
     def save_profile(self, profile: DeviceProfile) -> None:
-        """Keep what calibration found out about a device; older profiles stay and are not read."""
+        """Keep what calibration found out about a device; older profiles stay, for the runs of their time."""
         self._add(tables.device_profile, calibration.add_profile, profile)
 
-    def profile(self, device_id: str) -> DeviceProfile | None:
-        """The profile of a device that was saved last."""
-        return next(iter(self._database.read(calibration.profiles_of, device_id)), None)
+    def profile(self, device_id: str, *, at: str | None = None) -> DeviceProfile | None:
+        """The profile of a device that was saved last; with `at`, ISO 8601, the last one that was made by then."""
+        return next(iter(self._database.read(calibration.profiles_of, device_id, at)), None)
 
-    def profiles(self) -> tuple[DeviceProfile, ...]:
-        """The profile of each device that was saved last, by device id."""
-        return self._database.read(calibration.profiles_of, None)
+    def profiles(self, *, at: str | None = None) -> tuple[DeviceProfile, ...]:
+        """The profile of each device, by device id; `at` as in `profile`."""
+        return self._database.read(calibration.profiles_of, None, at)
 
     def save_baseline(self, baseline: Baseline) -> None:
         """Pin a baseline: from now on it is what its name means. Earlier versions of the name stay."""

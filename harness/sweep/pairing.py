@@ -12,6 +12,7 @@ from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass, replace
 
 from harness.domain import BASE, CANDIDATE, Case, ModelRef, Pair
+from harness.short_paths import telling_parts
 from harness.sweep.model import Sweep
 from harness.sweep.plan import default_runtime, expand
 
@@ -57,7 +58,8 @@ def pair_with_itself(sweep: Sweep) -> Pairing:
 
 
 def series_label(case: Case) -> str:
-    """What `case` measures, in words that stay the same from build to build: no paths, no versions.
+    """What `case` measures, in words that stay the same from build to build: no paths, no versions. Pairs add what
+    tells paths apart where nothing else does.
 
     ``mobilenet_v2 int8 · cpu xnnpack 1 thread · host``, with cores and runtime where they are not the usual ones.
     """
@@ -103,15 +105,46 @@ def _by_place(sweep: Sweep) -> Callable[[Case], Hashable]:
 
 def _pairs(matched: Sequence[tuple[Case, Case]]) -> tuple[Pair, ...]:
     seen: Counter[str] = Counter()
+    labels = _labels([base for base, _ in matched])
     taken = {case.model.name for pair in matched for case in pair}
     pairs: list[Pair] = []
-    for base, candidate in matched:
-        label = series_label(base)
+    for (base, candidate), label in zip(matched, labels, strict=True):
         seen[label] += 1
         series = label if seen[label] == 1 else f"{label} · {seen[label]}"
         renamed = replace(candidate, model=_candidate_model(candidate.model, taken), arm=CANDIDATE)
         pairs.append(Pair(replace(base, arm=BASE), renamed, series))
     return tuple(pairs)
+
+
+def _labels(cases: Sequence[Case]) -> list[str]:
+    """The series label of each case; of those that differ by paths only with what tells the paths apart."""
+    found = [series_label(case) for case in cases]
+    for label, count in Counter(found).items():
+        if count == 1:
+            continue
+        places = [place for place, one in enumerate(found) if one == label]
+        for place, told in zip(places, _told_apart([cases[place] for place in places]), strict=True):
+            found[place] = " · ".join([label, *told])
+    return found
+
+
+def _told_apart(cases: Sequence[Case]) -> list[list[str]]:
+    """For each case the telling parts of the paths that are not the same in all of them."""
+    paths = [_paths(case) for case in cases]
+    told: list[list[str]] = [[] for _ in cases]
+    for name in dict.fromkeys(name for one in paths for name in one):
+        values = [one.get(name, "") for one in paths]
+        if len(set(values)) > 1:
+            for parts, part in zip(told, telling_parts(values), strict=True):
+                parts.extend(filter(None, [part]))
+    return told
+
+
+def _paths(case: Case) -> dict[str, str]:
+    """What a label leaves out: the interpreter, and the files of the runtime and of the delegate."""
+    options = {f"backend {name}": value for name, value in case.backend.options if "/" in value}
+    files = {f"runtime {name}": value for name, value in case.runtime.options}
+    return {"python": case.runtime.python or "", **files, **options}
 
 
 def _candidate_model(model: ModelRef, taken: set[str]) -> ModelRef:

@@ -118,12 +118,15 @@ def skip_reason(case: Case) -> str | None:
         or _runtime_reason(case.target, case.runtime)
         or _variant_reason(case.variant, case.target, backend)
         or _options_reason(backend)
+        or _library_reason(backend, case.runtime)
     )
 
 
 def _target_reason(target: Target, backend: Backend) -> str | None:
     if backend.kind in _BACKENDS[target.kind]:
         return None
+    if target.kind == "edgetpu":
+        return f"an Edge TPU has one backend, edgetpu, and not {backend.kind}"
     return _PHONE_PARTS[backend.kind]
 
 
@@ -153,4 +156,10 @@ def _options_reason(backend: Backend) -> str | None:
         return f"xnnpack and kernels belong to the CPU backend, not to {backend.kind}"
     if backend.xnnpack and backend.kernels == "reference":
         return "reference kernels run without XNNPACK"
+    return None
+
+
+def _library_reason(backend: Backend, runtime: RuntimeRef) -> str | None:
+    if runtime.name == "pycoral" and any(name == "library" for name, _ in backend.options):
+        return "library is libedgetpu for the runtime litert; pycoral brings its own: name litert under runtimes"
     return None

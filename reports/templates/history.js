@@ -6,7 +6,8 @@
   const figures = [...document.querySelectorAll("figure[data-index]")];
   const charts = new Map();
   const root = document.documentElement;
-  const RECENT = 14;
+  const RECENT = 14, DAY = 86400, LEAST_DAYS = 6;
+  const STEPS = [1, 2, 4, 7, 14, 30, 61, 91, 182, 365, 730, 1826].map((days) => days * DAY);
   const percent = (ratio) => ratio === null ? "—" : `${ratio >= 1 ? "+" : "−"}${Math.abs(100 * (ratio - 1)).toFixed(1)} %`;
   const day = (seconds) => new Date(seconds * 1000).toISOString().slice(0, 10);
   const colour = (name) => getComputedStyle(root).getPropertyValue(`--${name}`).trim();
@@ -92,13 +93,19 @@
     return [Math.min(middle - 0.75 * span, -1), Math.max(middle + 0.75 * span, 1)];
   }
 
+  // A few nights fill the axis by days: left to itself it shows one night amid years.
+  function span(series) {
+    const first = series.t[0], last = series.t[series.t.length - 1], margin = Math.max(0, (LEAST_DAYS * DAY - (last - first)) / 2);
+    return [first - margin, last + margin];
+  }
+
   function options(series, width, height, moved) {
     const axis = () => ({ stroke: () => colour("soft"), font: font(), grid: { stroke: () => colour("line"), width: 1 }, ticks: { show: false } });
     return {
       width, height, tzDate: (seconds) => uPlot.tzDate(new Date(seconds * 1e3), "UTC"), legend: { show: false },
-      padding: [8, 10, 0, 0], cursor: { y: false, drag: { x: false, y: false }, points: { size: 8 } },
-      scales: { y: { range: bounds(series) } },
-      axes: [{ ...axis(), space: 70 }, { ...axis(), size: 52, values: (_, ticks) => ticks.map((tick) => `${tick > 0 ? "+" : tick < 0 ? "−" : ""}${+Math.abs(tick).toFixed(2)} %`) }],
+      padding: [8, 34, 0, 0], cursor: { y: false, drag: { x: false, y: false }, points: { size: 8 } },
+      scales: { x: { range: span(series) }, y: { range: bounds(series) } },
+      axes: [{ ...axis(), space: 84, incrs: STEPS, values: (_, ticks) => ticks.map(day) }, { ...axis(), size: 52, values: (_, ticks) => ticks.map((tick) => `${tick > 0 ? "+" : tick < 0 ? "−" : ""}${+Math.abs(tick).toFixed(2)} %`) }],
       series: [
         {},
         { points: { show: false }, stroke: "transparent" },

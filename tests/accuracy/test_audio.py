@@ -9,7 +9,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 import scipy.fft
-import scipy.signal
 
 from harness.accuracy.audio import (
     audio_input,
@@ -42,6 +41,8 @@ def mel(hertz: float) -> float:
 
 def log_mel_by_loops(audio: np.ndarray, bands: int) -> np.ndarray:
     """Frame by frame, filter by filter, bin by bin; the window is SciPy's."""
+    import scipy.signal
+
     window = scipy.signal.get_window("hann", 400, fftbins=True)
     low, high = mel(20.0), mel(8000.0)
     edges = [low + (high - low) * n / (bands + 1) for n in range(bands + 2)]

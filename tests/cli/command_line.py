@@ -5,11 +5,14 @@ import shlex
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 import pytest
+
+from tests.cli.command_server import CommandServer
 
 MODELS = Path(__file__).parent.parent / "data" / "models"
 WINDOWS = "min_s: 0.02, max_s: 0.2, min_iterations: 2, warmup_min_s: 0.01, warmup_max_s: 0.1, warmup_min_iterations: 1"
@@ -17,9 +20,14 @@ WINDOWS = "min_s: 0.02, max_s: 0.2, min_iterations: 2, warmup_min_s: 0.01, warmu
 
 @dataclass(frozen=True)
 class CommandLine:
-    """Runs `harness` in a folder of its own, with leases and cache of its own."""
+    """Runs `harness` in a folder of its own, with leases and cache of its own.
+
+    A call is a process that `server` forks, which saves the imports; `fresh`, `shell` and `start` are processes from
+    nothing.
+    """
 
     folder: Path
+    server: CommandServer = field(repr=False)
 
     @property
     def environment(self) -> dict[str, str]:
@@ -37,6 +45,9 @@ class CommandLine:
         return kept | private | {"PYTHONPATH": root}
 
     def __call__(self, *arguments: str) -> "subprocess.CompletedProcess[str]":
+        return self.server.run(arguments, folder=self.folder, environment=self.environment, timeout_s=100)
+
+    def fresh(self, *arguments: str) -> "subprocess.CompletedProcess[str]":
         return subprocess.run(
             [sys.executable, "-m", "harness", *arguments],
             cwd=self.folder,
@@ -70,17 +81,28 @@ class CommandLine:
         )
 
 
+@pytest.fixture(scope="session")
+def command_server() -> Iterator[CommandServer]:
+    server = CommandServer()
+    yield server
+    server.close()
+
+
 @pytest.fixture
-def harness(tmp_path: Path) -> CommandLine:
-    return CommandLine(tmp_path)
+def harness(tmp_path: Path, command_server: CommandServer) -> CommandLine:
+    return CommandLine(tmp_path, command_server)
 
 
 @pytest.fixture
 def sweep_file(tmp_path: Path) -> Callable[..., str]:
-    def write(*, blocks: int = 3, backends: str = "[cpu]", model: str = "float32", extra: str = "") -> str:
-        shutil.copy(MODELS / f"{model}.tflite", tmp_path / "model.tflite")
-        text = f"name: small\nmodels: [{{file: model.tflite}}]\nvariants: [float32]\nbackends: {backends}\n"
-        (tmp_path / "sweep.yaml").write_text(f"{text}measure: {{blocks: {blocks}, {WINDOWS}}}\n{extra}")
-        return "sweep.yaml"
+    return partial(write_sweep, tmp_path)
 
-    return write
+
+def write_sweep(
+    folder: Path, *, blocks: int = 3, backends: str = "[cpu]", model: str = "float32", extra: str = ""
+) -> str:
+    """`sweep.yaml` beside a copy of the model; its name."""
+    shutil.copy(MODELS / f"{model}.tflite", folder / "model.tflite")
+    text = f"name: small\nmodels: [{{file: model.tflite}}]\nvariants: [float32]\nbackends: {backends}\n"
+    (folder / "sweep.yaml").write_text(f"{text}measure: {{blocks: {blocks}, {WINDOWS}}}\n{extra}")
+    return "sweep.yaml"

@@ -14,6 +14,7 @@ from harness.cli.compare import compare
 from harness.domain import ComparisonVerdict, DeviceFacts, MetricChange, OutputsCheck, PairOutcome, RunRecord, Status
 from harness.domain.invocations import AccuracyResult
 from harness.errors import HarnessError, StoreError, UnknownRunError, UsageError
+from harness.report.wording import percent
 from harness.store import Store
 from tests.cli.command_line import CommandLine, harness
 from tests.measure.matrices import GPU, RUN, case, view
@@ -105,6 +106,28 @@ def test_a_run_in_which_nothing_is_comparable_ends_with_4(path: Path) -> None:
     assert call(path, "one") == 4
 
 
+@pytest.mark.parametrize("blocks", [2, 7, 8])
+def test_a_run_without_any_answer_ends_with_4(path: Path, capsys: pytest.CaptureFixture[str], blocks: int) -> None:
+    save(path, named("one"), blocks=blocks)
+    assert call(path, "one", "--by", "backend") == (0 if blocks == 8 else 4)
+    text = capsys.readouterr().out
+    assert ("few blocks" in text) is (blocks < 8)
+    assert ("too few blocks" in text) is (blocks < 6)  # in place of an interval
+
+
+def test_what_could_have_been_seen_stands_beside_each_ratio(path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    save(path, named("one"))
+    call(path, "one", "--by", "backend", "--json")
+    (mde,) = [
+        cell["ratio"]["mde"]
+        for line in json.loads(capsys.readouterr().out)["lines"]
+        for cell in line["cells"]
+        if cell["ratio"]
+    ]
+    call(path, "one", "--by", "backend", "--format", "markdown")
+    assert f"| {percent(100 * mde)} |" in capsys.readouterr().out
+
+
 @pytest.mark.parametrize(
     ("changes", "said"),
     [
@@ -149,8 +172,9 @@ def test_no_store_and_an_empty_one(path: Path) -> None:
 
 def test_a_file_that_is_no_store(path: Path) -> None:
     path.write_text("hello")
-    with pytest.raises(StoreError):
+    with pytest.raises(StoreError) as caught:
         call(path, "one")
+    assert caught.value.exit_code == 5  # 1 would be a regression
 
 
 @pytest.mark.parametrize(
@@ -203,7 +227,8 @@ def test_two_stored_runs_are_never_judged(path: Path, capsys: pytest.CaptureFixt
     assert call(path, "base", "next") == 4
     text = capsys.readouterr().out
     assert "REGRESSION" not in text
-    assert "harness compare base.yaml next.yaml" in text
+    assert "with the sweep files of base and next" in text
+    assert "base.yaml" not in text
 
 
 def test_another_runtime_is_compared_and_told_first(path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -332,7 +357,32 @@ def test_a_comparison_run_prints_its_outcomes(
     assert "1.06 to 1.10" in text
     assert call(path, "ab", "--json") == code
     assert json.loads(capsys.readouterr().out)["pairs"][0]["series"] == "net int8"
-    assert call(path, "ab", "--by", "backend") == 0  # its own rows, if that is asked for
+
+
+@pytest.mark.parametrize(("purpose", "kind"), [("compare", "a comparison of two builds"), ("nightly", "a night")])
+@pytest.mark.parametrize("option", [("--by", "backend"), ("--reference", "gpu"), ("--model", "net")])
+def test_inside_a_comparison_run_nothing_is_compared(
+    path: Path, purpose: str, kind: str, option: tuple[str, str]
+) -> None:
+    settings = json.dumps({"comparison": {"purpose": purpose, "policy": {}, "pairs": []}})
+    save(path, named("ab", settings_json=settings))
+    with pytest.raises(UsageError, match=f"the run ab is {kind}: its rows are the two arms") as caught:
+        call(path, "ab", *option)
+    assert "`harness compare ab` shows its verdicts" in caught.value.remedy
+
+
+def test_a_comparison_of_two_files_names_both(path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    arms = [
+        replace(case(arm=arm), model=replace(case().model, file=f"/builds/{arm}/net.tflite"))
+        for arm in ("base", "candidate")
+    ]
+    settings = '{"comparison": {"purpose": "compare", "policy": {}, "pairs": []}}'
+    save(path, named("ab", settings_json=settings), [(arm, 10.0, {}) for arm in arms])
+    change = MetricChange("latency", ComparisonVerdict.SAME, 10.0, 10.0, "ms", 1.0)
+    with Store.open(path) as store:
+        store.save_outcomes("ab", [PairOutcome("s", "net", "net", "int8", "cpu", "host-a", "PC", "a", "b", (change,))])
+    call(path, "ab")
+    assert "base → candidate. SAME: 1 pair" in capsys.readouterr().out
 
 
 def test_the_facts_of_the_fixture_are_those_of_a_device(path: Path) -> None:

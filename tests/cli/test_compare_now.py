@@ -9,8 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from harness.cli.compare import _measured
-from harness.cli.compare_now import Measurement, can_be_measured, require_one_protocol
+from harness.cli.compare import can_be_measured
+from harness.cli.compare_now import Measurement, differing, require_one_protocol
+from harness.cli.compare_outcomes import measured
 from harness.domain import ComparisonVerdict, MeasureSettings, ModelRef
 from harness.domain.comparisons import MetricChange, PairOutcome
 from harness.errors import UsageError
@@ -46,7 +47,9 @@ def harness(folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
 def test_equal_builds_are_the_same_and_a_slower_one_fails(builds: Path) -> None:
     same = harness(builds, "compare", "old.yaml", "new.yaml", "--json", "--display", "none")
     assert same.returncode == 0, same.stderr
-    assert '"SAME"' in json.dumps(json.loads(same.stdout))
+    plain = json.loads(same.stdout)
+    assert '"SAME"' in json.dumps(plain)
+    assert (plain["base"], plain["candidate"]) == ("old.yaml", "new.yaml")
     worse = harness(builds, "compare", "old.yaml", "slow.yaml", "--display", "none")
     assert worse.returncode == 1, worse.stderr
     assert "REGRESSION" in worse.stdout
@@ -127,7 +130,7 @@ def test_an_interrupted_comparison_ends_with_130(monkeypatch: pytest.MonkeyPatch
     outcome = PairOutcome("1", "m · cpu", "m", "int8", "cpu", "host", "host", "a", "b", same)
     result = PairsResult("r1", state, (outcome,), (), Path("reports"))
     monkeypatch.setattr("harness.cli.compare_now.measure_now", lambda asked: (result, ()))
-    assert _measured(Measurement("a.yaml", "b.yaml"))[2] == code
+    assert measured(Measurement("a.yaml", "b.yaml"))[2] == code
 
 
 def test_one_protocol_is_required() -> None:
@@ -137,3 +140,10 @@ def test_one_protocol_is_required() -> None:
         require_one_protocol(sweep, Sweep("s", (ModelRef("m"),), adb_server="host:1"))
     with pytest.raises(UsageError, match="blocks 8 and 9"):
         require_one_protocol(sweep, Sweep("s", (ModelRef("m"),), measure=MeasureSettings(blocks=9)))
+
+
+def test_a_rule_that_only_judges_rows_is_told_when_it_differs() -> None:
+    sweep = Sweep("s", (ModelRef("m"),))
+    assert differing(sweep, sweep) == ()
+    (told,) = differing(sweep, Sweep("s", (ModelRef("m"),), require_coverage="full"))
+    assert told.startswith("The sweeps differ in `require: coverage`: partial for the base and full for the candidate")

@@ -13,6 +13,7 @@ from harness.cli.prepare import model_reference
 from harness.errors import UsageError
 from tests.cli.command_line import MODELS, CommandLine
 from tests.display.test_diagnosed import FOUND
+from tests.edgetpu.fake_compiler import install
 
 
 @pytest.mark.parametrize(
@@ -25,6 +26,8 @@ from tests.display.test_diagnosed import FOUND
         (("--variant", "int8"), "--variant does not go with a preparation"),
         (("--budget", "5s"), "--budget does not go with a preparation"),
         (("--metric",), "--metric does not go with a preparation"),
+        (("--edgetpu-runtime-version", "0"), "Invalid value for '--edgetpu-runtime-version'"),
+        (("--diagnose", "--edgetpu-compiler", "x"), "--edgetpu-compiler does not go with --diagnose"),
         (("--diagnose", "--variants", "int8"), "--variants does not go with --diagnose"),
         (("--diagnose", "--keep-float", "ADD"), "--keep-float does not go with --diagnose"),
         (("--diagnose", "--variant", "float32"), "float32 has no quantized layers"),
@@ -63,6 +66,23 @@ def test_a_given_file_is_prepared_and_its_table_printed(harness: CommandLine, tm
     assert done.returncode == 0, done.stderr
     assert done.stdout.splitlines()[0].split()[:3] == ["model", "variant", "state"]
     assert "net float32: DONE" in done.stderr
+
+
+@pytest.mark.slow
+def test_an_int8_file_is_compiled_for_the_edge_tpu(harness: CommandLine, tmp_path: Path) -> None:
+    pytest.importorskip("ai_edge_litert")
+    shutil.copy(MODELS / "int8.tflite", tmp_path / "net.tflite")
+    compiler = str(install(tmp_path))
+    command = ("prepare", "net.tflite", "--variants", "edgetpu", "--edgetpu-compiler", compiler)
+    done = harness(*command, "--edgetpu-runtime-version", "13")
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.splitlines()[0].split()[:3] == ["model", "variant", "state"]
+    assert {"on", "off-chip"} <= set(done.stdout.splitlines()[0].split())
+    (row,) = json.loads(harness(*command, "--edgetpu-runtime-version", "13", "--json").stdout)
+    assert (row["cached"], row["edgetpu"]["min_runtime_version"], row["edgetpu"]["subgraphs"]) == (True, "13", 1)
+    without = harness("prepare", "net.tflite", "--variants", "edgetpu", "--edgetpu-compiler", "no-such-compiler")
+    assert without.returncode == 1
+    assert "no-such-compiler is not on PATH" in " ".join(without.stdout.split())
 
 
 def test_json_has_no_infinity(capsys: pytest.CaptureFixture[str]) -> None:

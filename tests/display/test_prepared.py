@@ -7,7 +7,7 @@ import pytest
 from rich.console import Console
 
 from harness.display.prepared import prepared_table
-from harness.domain import Status, TensorInfo, VariantFile
+from harness.domain import EdgeTpuMapping, Status, TensorInfo, VariantFile
 from tests.display.builders import HOSTILE
 
 TENSOR = TensorInfo("image", "int8", (1, 8, 8, 1), 0.0039, -128)
@@ -59,6 +59,22 @@ def test_techniques_bring_theirs() -> None:
     assert "CPU, Edge TPU" in plain
     assert " 16 " in clustered
     assert "clusters" not in printed([PLAIN, PRUNED], 400)[0]
+
+
+def test_what_the_edge_tpu_computes_has_its_columns() -> None:
+    mapping = EdgeTpuMapping(mapped=264, on_cpu=3, subgraphs=1, off_chip_bytes=1_500_000)
+    compiled = replace(PLAIN, variant="edgetpu", edgetpu=mapping)
+    seen = replace(PLAIN, variant="edgetpu", edgetpu=EdgeTpuMapping(subgraphs=1))
+    header, plain, full, given = printed([PLAIN, compiled, seen], 400)
+    assert header.index("on TPU") < header.index("off-chip MB")
+    assert "264/267" in full
+    assert "1.500" in full
+    assert "1 part" in given
+    assert "264" not in plain
+    assert "0/" not in given
+    assert "on TPU" not in printed([PLAIN], 400)[0]
+    whole = replace(compiled, edgetpu=replace(mapping, on_cpu=0, mapped=267, off_chip_bytes=0))
+    assert printed([whole], 400)[1].split()[5:7] == ["267/267", "0"]
 
 
 def test_variants_without_data_need_no_column_for_it() -> None:

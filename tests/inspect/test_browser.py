@@ -38,25 +38,30 @@ def _branches(blocks: int) -> Drawn:
     return drawn
 
 
-SMALL = report_on(chain(["net/a_1", "net/b_2"]).file(), Stored((MEASURED,)))
-THOUSAND = report_on(_branches(100).file())
-OTHER = report_on(chain(["net/a_1", "net/x_9", "net/b_2"], dtype="int8").file(sha256="cd" * 32))
-PAGES = {
-    "small": page(SMALL),
-    "thousand": page(THOUSAND),
-    "two": page(SMALL, compare(SMALL, OTHER)),
-    "hostile": page(hostile_report()),
-    "hostile two": page(hostile_report(), compare(hostile_report(), THOUSAND)),
-    "empty": page(report_on(Drawn().file())),
-}
+NAMES = ("small", "thousand", "two", "hostile", "hostile two", "empty")
+
+
+def pages() -> dict[str, str]:
+    small = report_on(chain(["net/a_1", "net/b_2"]).file(), Stored((MEASURED,)))
+    thousand = report_on(_branches(100).file())
+    other = report_on(chain(["net/a_1", "net/x_9", "net/b_2"], dtype="int8").file(sha256="cd" * 32))
+    made = (
+        page(small),
+        page(thousand),
+        page(small, compare(small, other)),
+        page(hostile_report()),
+        page(hostile_report(), compare(hostile_report(), thousand)),
+        page(report_on(Drawn().file())),
+    )
+    return dict(zip(NAMES, made, strict=True))
 
 
 @pytest.fixture(scope="module")
 def files(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     directory = tmp_path_factory.mktemp("pages")
-    for name, text in PAGES.items():
+    for name, text in pages().items():
         write_atomically(directory / f"{name}.html", text)
-    return {name: (directory / f"{name}.html").as_uri() for name in PAGES}
+    return {name: (directory / f"{name}.html").as_uri() for name in NAMES}
 
 
 @pytest.fixture(scope="module")
@@ -84,7 +89,7 @@ def _press(key: str) -> str:
 SHOWN = "document.querySelector('.chosen:not([hidden]) h3')?.firstChild.textContent"
 
 
-@pytest.mark.parametrize("name", PAGES)
+@pytest.mark.parametrize("name", NAMES)
 @pytest.mark.parametrize(("width", "dark"), [(1280, False), (1280, True), (900, False), (390, False), (390, True)])
 def test_no_problem_no_request_no_overflow(tab: Page, files: dict[str, str], name: str, width: int, dark: bool) -> None:
     tab.open(files[name], width=width, dark=dark)

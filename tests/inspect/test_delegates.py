@@ -129,6 +129,17 @@ def test_custom_operators() -> None:
     assert judged(compiled, "XNNPACK").answer == NOT_EXPECTED
 
 
+def test_what_the_compiler_left_on_the_cpu_stays_there() -> None:
+    """LOGISTIC is in the list of what the Edge TPU takes; here the compiler has decided."""
+    drawn = Drawn()
+    data = drawn.unary("edgetpu-custom-op", drawn.tensor("x", (1, 4, 4, 2), "int8"), "a", custom=True)
+    data = drawn.unary("LOGISTIC", data, "b")
+    drawn.unary("edgetpu-custom-op", data, "c", custom=True)
+    found = expectations(drawn.graph(), RULES["Edge TPU"])
+    assert [one.answer for one in found] == [EXPECTED, NOT_EXPECTED, EXPECTED]
+    assert found[1].reason == "left on the CPU by edgetpu_compiler"
+
+
 def test_half_precision_weights_are_unpacked_by_the_delegates() -> None:
     drawn = Drawn()
     drawn.unary("DEQUANTIZE", drawn.tensor("w", (4, 4), "float16", constant=True), "w32", "float32")

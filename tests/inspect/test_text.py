@@ -7,7 +7,7 @@ from harness.inspect import comparison_json, comparison_lines, lines, report_jso
 from harness.inspect.analysis import report_on
 from harness.inspect.comparison import compare
 from harness.inspect.measured import Measured, Stored
-from harness.inspect.wording import count_text, layer_text, options_text
+from harness.inspect.wording import count_text, layer_text, options_text, summary
 from tests.inspect.factory import Drawn, chain
 
 MEASURED = Measured(
@@ -68,6 +68,22 @@ def test_islands_custom_operators_and_reasons_are_told() -> None:
     assert facts["custom"] == "MyOp"
     assert facts["cannot run"] == "no kernel"
     assert facts["computes"] == "0 multiply-accumulates, without 1 MyOp (not counted)"
+
+
+def test_a_compiled_file_says_what_is_on_the_edge_tpu_and_what_was_left() -> None:
+    drawn = Drawn()
+    drawn.inputs = [drawn.tensor("x", (1, 4), "int8")]
+    data = drawn.unary("edgetpu-custom-op", drawn.inputs[0], "a", "int8", custom=True)
+    drawn.outputs = [drawn.unary("SOFTMAX", data, "b", "int8")]
+    refused = "LiteRT has no kernel for an operator of the model: Encountered unresolved custom op: edgetpu-custom-op."
+    report = report_on(drawn.file(cannot_run=refused))
+    facts = _labelled(lines(report))
+    assert facts["compiled"] == "1 part on the Edge TPU; left on the CPU: 1 operator (1 SOFTMAX)"
+    assert facts["cannot run"] == "on a CPU: only libedgetpu has the operator edgetpu-custom-op"
+    assert facts["Edge TPU"] == "1 of 2 expected; left on the CPU by edgetpu_compiler: 1 SOFTMAX"
+    assert report_json(report)["edgetpu"] == {"subgraphs": 1, "left_on_cpu": (("SOFTMAX", 1),)}
+    assert report_json(report_on(chain(["a"]).file()))["edgetpu"] is None
+    assert ("Compiled", facts["compiled"]) in summary(report)
 
 
 def test_names_are_inert() -> None:

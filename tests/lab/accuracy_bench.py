@@ -20,7 +20,7 @@ import pytest
 
 from harness.domain import Case, ModelRef, ResultRow, ScoredChunk, VariantFile
 from harness.events import AccuracyProgress, Event
-from harness.lab import SweepOutcome, SweepRequest, run_sweep, session
+from harness.lab import SweepOutcome, SweepRequest, preparation, run_sweep
 from harness.lab.interrupt import Interrupt
 from harness.prepare import prepare
 from harness.report import write_reports
@@ -49,6 +49,11 @@ def prepare_given(
         ]
         files += prepare(beside, (variant,), on_file=on_file, **options)
     return tuple(files)
+
+
+def take_given_variants(patch: pytest.MonkeyPatch) -> None:
+    """Sweeps are prepared by `prepare_given`."""
+    patch.setattr(preparation, "prepare", prepare_given)
 
 
 def images(count: int, seed: int = 3) -> NDArray[np.float32]:
@@ -282,12 +287,12 @@ def shared_cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def accuracy_bench(tmp_path: Path, shared_cache: Path, monkeypatch: pytest.MonkeyPatch) -> AccuracyBench:
-    monkeypatch.setattr(session, "prepare", prepare_given)
+    take_given_variants(monkeypatch)
     return AccuracyBench(tmp_path, shared_cache)
 
 
 if __name__ == "__main__":
     from harness.cli import main
 
-    session.prepare = prepare_given  # type: ignore[assignment]
+    preparation.prepare = prepare_given
     sys.exit(main())

@@ -6,7 +6,7 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-_SCRIPT = """#!{python}
+_SCRIPT = """#!{python} -IS
 import base64, json, os, random, signal, struct, sys, time
 
 BEHAVIOUR = {behaviour!r}

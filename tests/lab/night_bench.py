@@ -28,8 +28,8 @@ from harness.lab.around import Around
 from harness.lab.interrupt import Interrupt
 from harness.lab.pairs import COMPARISON, PairsRequest, PairsResult, comparison_settings
 from harness.lab.pinned_build import keep_build
+from harness.lab.requests import settings_json
 from harness.lab.sentinel import SENTINEL
-from harness.lab.session import settings_json
 from harness.store import LeaseBook, Store
 from harness.sweep import Sweep, parse_sweep
 
@@ -83,7 +83,8 @@ def pinned(asked: Sweep, folder: Path, name: str = "farm", at: str = "2026-01-01
 class FakeRun:
     """Stands for `run_pairs`: every pair is measured at once, with the `ratios` by the beginning of its series.
 
-    `statuses` are those of the two arms, by series; `rows` adds reasons. `fails` is raised so often at first.
+    `statuses` are those of the two arms, by series; `rows` adds reasons. `fails` is raised so often at first. Series
+    that begin with `same_build` have one build on both sides.
     """
 
     ratios: dict[str, float] = field(default_factory=dict)
@@ -94,6 +95,7 @@ class FakeRun:
     state: str = "finished"
     dates: list[str] = field(default_factory=list)
     fails: list[Exception] = field(default_factory=list)
+    same_build: str = "nothing"
     requests: list[PairsRequest] = field(default_factory=list)
 
     def __call__(
@@ -181,6 +183,7 @@ class FakeRun:
             base_status=base.value,
             candidate_status=candidate.value,
             stage="screen" if ratio == 1.0 else "confirmation",
+            same_build=pair.series.startswith(self.same_build),
         )
 
 

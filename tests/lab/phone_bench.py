@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import atexit
+import functools
 import importlib.util
+import tempfile
 import threading
 import time
 from collections.abc import Callable
@@ -43,12 +46,21 @@ def settled(phone: VirtualPhone) -> tuple[str, ...]:
     return phone.processes()
 
 
+@functools.cache
+def shared_cache() -> Path:
+    """What all tests of this process prepare and compile, once; known by content."""
+    folder = tempfile.TemporaryDirectory(prefix="harness-cache-")
+    atexit.register(folder.cleanup)
+    return Path(folder.name)
+
+
 @dataclass
 class PhoneBench:
     """One test's lab. `server` is the address of the adb server."""
 
     folder: Path
     server: str
+    cache: Path = field(default_factory=shared_cache, repr=False)
     events: list[Event] = field(default_factory=list)
     interrupt: Interrupt = field(default_factory=Interrupt)
 
@@ -84,7 +96,7 @@ class PhoneBench:
             request = SweepRequest(
                 sweep,
                 self.folder / "reports",
-                self.folder / "cache",
+                self.cache,
                 jobs=1,
                 resume=store.find_run(resume) if resume else None,
             )

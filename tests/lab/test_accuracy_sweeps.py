@@ -8,6 +8,7 @@ import re
 import signal
 import subprocess
 import sys
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -35,6 +36,7 @@ from tests.lab.accuracy_bench import (
     sha256,
     shared_cache,
     stand_in,
+    take_given_variants,
     twice,
     with_nan,
 )
@@ -61,11 +63,27 @@ def both(bench: AccuracyBench, **settings: str) -> str:
     return bench.sweep_text(entry(FLOAT32, NPZ), **settings)  # type: ignore[arg-type]
 
 
+@dataclass(frozen=True)
+class Scored:
+    bench: AccuracyBench
+    outcome: SweepOutcome
+
+
+@pytest.fixture(scope="module")
+def scored(tmp_path_factory: pytest.TempPathFactory, shared_cache: Path, labelled: Labelled) -> Scored:
+    """Both variants, scored once for the tests that only look at it."""
+    bench = AccuracyBench(tmp_path_factory.mktemp("scored"), shared_cache)
+    labelled.save(bench.folder / "data.npz")
+    with pytest.MonkeyPatch.context() as patch:
+        take_given_variants(patch)
+        return Scored(bench, bench.run(both(bench)))
+
+
 # ---- figures ---------------------------------------------------------------------------------------------------------
 
 
-def test_every_variant_is_scored_on_the_same_samples_and_compared(bench: AccuracyBench, labelled: Labelled) -> None:
-    outcome = bench.run(both(bench))
+def test_every_variant_is_scored_on_the_same_samples_and_compared(scored: Scored, labelled: Labelled) -> None:
+    outcome = scored.outcome
     float32, int8 = outcome.rows
     right = {path: hits(answers(path, labelled.inputs), labelled.labels) for path in (FLOAT32, INT8)}
     assert (float32.accuracy_metric, float32.accuracy_samples) == ("top1", COUNT)
@@ -76,7 +94,7 @@ def test_every_variant_is_scored_on_the_same_samples_and_compared(bench: Accurac
     assert int8.accuracy_loss == pytest.approx(lost)
     assert int8.accuracy_loss_low < lost < int8.accuracy_loss_high
     assert (int8.samples_worse - int8.samples_better) / COUNT == pytest.approx(lost)
-    ids = [[one for chunk in bench.chunks(row) for one in chunk.sample_ids] for row in outcome.rows]
+    ids = [[one for chunk in scored.bench.chunks(row) for one in chunk.sample_ids] for row in outcome.rows]
     assert ids[0] == ids[1]
     assert sorted(ids[0]) == sorted(labelled.ids)
     _reports_say_it(outcome, {labelled.ids[at] for at in np.flatnonzero(right[FLOAT32] != right[INT8])})
@@ -100,8 +118,8 @@ def _reports_say_it(outcome: SweepOutcome, changed: set[str]) -> None:
     assert figures["accuracy", "value"] == figures["top1", "value"] == int8.accuracy
 
 
-def test_events_and_the_plain_view_tell_how_far_it_is(bench: AccuracyBench) -> None:
-    outcome = bench.run(both(bench))
+def test_events_and_the_plain_view_tell_how_far_it_is(scored: Scored) -> None:
+    bench, outcome = scored.bench, scored.outcome
     (planned,) = [event for event in bench.events if isinstance(event, TasksPlanned)]
     assert planned.total_invocations == 2 * (1 + 1 + 1)
     steps = [event for event in bench.events if isinstance(event, AccuracyProgress)]
@@ -116,6 +134,7 @@ def test_events_and_the_plain_view_tell_how_far_it_is(bench: AccuracyBench) -> N
     assert f"accuracy 2,048/{COUNT:,}" in heartbeat(state, steps[1].at_s)
 
 
+@pytest.mark.slow
 def test_fewer_samples_are_the_same_ones_for_every_variant(bench: AccuracyBench) -> None:
     outcome = bench.run(both(bench, extra="accuracy: {samples: 700}\n"))
     assert [row.accuracy_samples for row in outcome.rows] == [700, 700]
@@ -154,6 +173,7 @@ def long_bench(accuracy_bench: AccuracyBench, long_data: Labelled) -> AccuracyBe
     return accuracy_bench
 
 
+@pytest.mark.slow
 def test_a_pass_that_ctrl_c_ended_goes_on_behind_its_last_chunk(long_bench: AccuracyBench) -> None:
     bench, text = long_bench, both(long_bench)
     whole = bench.run(text)
@@ -168,6 +188,7 @@ def test_a_pass_that_ctrl_c_ended_goes_on_behind_its_last_chunk(long_bench: Accu
     assert [scored_columns(row) for row in second.rows] == [scored_columns(row) for row in whole.rows]
 
 
+@pytest.mark.slow
 def test_a_pass_that_is_stopped_before_its_first_chunk_is_not_done(long_bench: AccuracyBench) -> None:
     bench, text = long_bench, both(long_bench, variants="[float32]")
 
@@ -189,7 +210,10 @@ def test_a_cache_that_was_emptied_in_between_makes_the_same_data_set(long_bench:
     assert [row.accuracy_samples for row in bench.go_on(text).rows] == [LONG, LONG]
 
 
-@pytest.mark.parametrize("chunks", [1, 6], ids=["within a case", "between two cases"])
+@pytest.mark.parametrize(
+    "chunks",
+    [pytest.param(1, id="within a case"), pytest.param(6, id="between two cases", marks=pytest.mark.slow)],
+)
 def test_data_that_changed_before_the_resume_are_refused(
     long_bench: AccuracyBench, long_data: Labelled, chunks: int
 ) -> None:
@@ -278,6 +302,7 @@ def test_no_chunk_is_lost_or_scored_twice_when_the_controller_ends(
     assert row["accuracy_samples"] == SLOW_CHUNKS * CHUNK
 
 
+@pytest.mark.slow
 def test_names_of_samples_stay_text(bench: AccuracyBench, labelled: Labelled) -> None:
     script = "<script>alert({number})</script>\"'&"
     labelled.save(bench.folder / "data.npz", [script.format(number=number) for number in range(COUNT)])
@@ -314,7 +339,7 @@ def _on_the_front(outcome: SweepOutcome) -> set[str]:
     return {title.split(":")[0] for _, faint, title in marks if not faint}
 
 
-@pytest.mark.parametrize(("allowed", "wrong"), [("0.5", False), ("0.005", True)])
+@pytest.mark.parametrize(("allowed", "wrong"), [pytest.param("0.5", False, marks=pytest.mark.slow), ("0.005", True)])
 def test_a_fast_variant_that_lost_too_much_is_no_winner(bench: AccuracyBench, allowed: str, wrong: bool) -> None:
     extra = _timed(bench, {sha256(INT8): 0.25}, f"accuracy: {{max_loss: {allowed}}}\n")
     outcome = bench.run(both(bench, extra=extra).replace("blocks: 1", "blocks: 3"))
@@ -328,6 +353,7 @@ def test_a_fast_variant_that_lost_too_much_is_no_winner(bench: AccuracyBench, al
     assert any(mark.startswith("int8") for mark in _on_the_front(outcome)) is not wrong
 
 
+@pytest.mark.slow
 def test_a_fast_backend_that_computes_something_else_is_no_winner(bench: AccuracyBench) -> None:
     """Its outputs and its answers are those of another file, as by a broken delegate."""
     extra = _timed(
@@ -359,10 +385,9 @@ def test_nan_that_only_the_scored_samples_show_makes_the_row_wrong(bench: Accura
     assert counts_as_failed(row, "any")
 
 
-def test_the_row_is_final_only_with_its_accuracy(bench: AccuracyBench) -> None:
-    outcome = bench.run(both(bench))
-    last = {event.row.case_id: event.row for event in bench.events if isinstance(event, RowUpdated)}
-    assert all(last[row.case_id].accuracy == row.accuracy for row in outcome.rows)
+def test_the_row_is_final_only_with_its_accuracy(scored: Scored) -> None:
+    last = {event.row.case_id: event.row for event in scored.bench.events if isinstance(event, RowUpdated)}
+    assert all(last[row.case_id].accuracy == row.accuracy for row in scored.outcome.rows)
 
 
 @pytest.mark.slow

@@ -13,7 +13,8 @@ from harness.content import file_digest
 from harness.domain import BASE, CANDIDATE, ModelRef, RuntimeRef, Status, VariantFile
 from harness.errors import StableError, UsageError
 from harness.lab import baseline as baselines
-from harness.lab.baseline import PinRequest, PinResult, asked_once, baselines_folder, pin_baseline, require_baseline
+from harness.lab.baseline import PinRequest, PinResult, baselines_folder, pin_baseline, require_baseline
+from harness.lab.interpreters import asked_once
 from harness.lab.pairs import PairsRequest, PairsResult
 from harness.lab.pinned_build import keep_build, load_build
 from harness.measure.stopping import Looks

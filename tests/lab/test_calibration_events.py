@@ -43,7 +43,7 @@ def shown(*, total: int, first: int) -> list[Event]:
         one_run.begin(Progress(number, total, 60.0), 0.0)
         for event in ROUND:
             one_run.post(event)
-    one_run.end("r9", "finished", (ROW,), 9.0)
+    one_run.end("r9", "finished", 9.0)
     return events
 
 
@@ -56,7 +56,7 @@ def test_three_rounds_are_a_run_of_24_blocks() -> None:
     assert [event.block for event in events if isinstance(event, InvocationFinished)] == [7, 15, 23]
     assert not any(event.final for event in events if isinstance(event, RowUpdated))
     assert [event for event in events if isinstance(event, RunFinished)] == [
-        RunFinished("r9", "finished", (ROW,), "", 9.0)
+        RunFinished("r9", "finished", (), "", 9.0)
     ]
     assert isinstance(events[-1], RunFinished)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -30,7 +30,8 @@ from harness.domain import (
     VariantFile,
 )
 from harness.errors import RestoreError
-from harness.events import Event, Message
+from harness.events import Event, InvocationFinished, Message
+from harness.lab.blocks import torn_blocks, whole_blocks
 from harness.lab.interrupt import Interrupt
 from harness.lab.lane import Lane, LaneContext
 from harness.lab.ledger import Ledger
@@ -43,6 +44,7 @@ CASE = Case(ModelRef("m"), "int8")
 OTHER = Case(ModelRef("n"), "int8")
 GOOD = InvocationResult(Status.DONE, samples_ns=np.full(100, 1_000_000, np.int64))
 HOT = replace(GOOD, evidence=Evidence(thermal_status=2))
+CRASHED = InvocationResult(Status.CRASHED, error="SIGSEGV")
 LOST = InvocationResult(Status.OFFLINE, error="the phone was lost")
 
 
@@ -92,6 +94,8 @@ class Bench:
     folder: Path
     events: list[Event] = field(default_factory=list)
     now_s: float = 0.0
+    interrupt: Interrupt = field(default_factory=Interrupt)
+    post: Callable[[Event], None] | None = None
 
     def __post_init__(self) -> None:
         run = RunRecord("r", "trial", "", "", "{}", "0", "2026-01-01T00:00:00Z")
@@ -109,8 +113,8 @@ class Bench:
             self.ledger,
             MeasureSettings(),
             AccuracySettings(),
-            Interrupt(),
-            self.events.append,
+            self.interrupt,
+            self.post or self.events.append,
             self.folder,
             clock=lambda: self.now_s,
             sleep=self.sleep,
@@ -194,6 +198,68 @@ def test_a_failed_restore_is_kept_for_the_end(bench: Bench) -> None:
     run_lanes([thread], Flag())
     assert thread.complete
     assert "governor is still performance" in str(thread.unrestored)
+
+
+# ---- the arms of a pair ----------------------------------------------------------------------------------------------
+
+
+def block(number: int = 0) -> list[Task]:
+    return [Task(case, Purpose.TIMING, number, order, "a pair") for order, case in enumerate((CASE, OTHER))]
+
+
+@pytest.mark.parametrize("results", [[HOT, GOOD], [GOOD, HOT, GOOD]])
+def test_an_arm_that_throttled_is_made_again_with_its_counterpart(
+    bench: Bench, results: list[InvocationResult]
+) -> None:
+    phone = Phone()
+    assert bench.lane(phone, results).run([*block(), *block(1)])
+    made_twice = [(0, 0, Status.DONE), (0, 1, Status.DONE), (1, 0, Status.DONE)]
+    assert bench.statuses(CASE) == bench.statuses(OTHER) == made_twice
+    assert phone.gates == 3, "the second pass waits at the gate as well"
+    assert "thermal status 2, measuring both arms of the block again" in bench.said()
+
+
+def test_a_block_that_always_throttles_is_made_three_times(bench: Bench) -> None:
+    assert bench.lane(Phone(), [HOT]).run(block())
+    assert bench.statuses(CASE) == bench.statuses(OTHER) == [(0, attempt, Status.DONE) for attempt in range(3)]
+    assert bench.said().count("again") == 2
+
+
+def test_no_block_is_made_again_for_an_arm_that_crashes(bench: Bench) -> None:
+    assert bench.lane(Phone(), [HOT, CRASHED]).run(block())
+    assert (bench.statuses(CASE), bench.statuses(OTHER)) == ([(0, 0, Status.DONE)], [(0, 0, Status.CRASHED)])
+
+
+def test_a_phone_that_was_lost_between_the_arms_gives_both_again(bench: Bench) -> None:
+    assert bench.lane(Phone(), [GOOD, LOST, GOOD]).run(block())
+    assert bench.statuses(CASE) == [(0, 0, Status.DONE), (0, 2, Status.DONE)]
+    assert bench.statuses(OTHER) == [(0, 0, Status.OFFLINE), (0, 1, Status.DONE), (0, 2, Status.DONE)]
+    assert "lost between the arms" in bench.said()
+
+
+def test_a_phone_that_was_lost_before_the_block_gives_one(bench: Bench) -> None:
+    assert bench.lane(Phone(), [LOST, GOOD]).run(block())
+    assert bench.statuses(CASE) == [(0, 0, Status.OFFLINE), (0, 1, Status.DONE)]
+    assert bench.statuses(OTHER) == [(0, 0, Status.DONE)]
+
+
+def test_a_second_pass_that_was_cut_off_is_torn(bench: Bench) -> None:
+    def stop_in_the_second_pass(event: Event) -> None:
+        bench.events.append(event)
+        if sum(isinstance(one, InvocationFinished) for one in bench.events) == 3:
+            bench.interrupt.press()
+
+    bench.post = stop_in_the_second_pass
+    lane = bench.lane(Phone(), [HOT, GOOD])
+    assert not lane.run(block())
+    records = [bench.store.invocations("r", case.case_id) for case in (CASE, OTHER)]
+    assert [len(arm) for arm in records] == [2, 1]
+    assert torn_blocks(*records) == {0}
+    bench.interrupt, bench.post = Interrupt(), None
+    assert bench.lane(Phone(), [GOOD]).run(block())
+    records = [bench.store.invocations("r", case.case_id) for case in (CASE, OTHER)]
+    assert [[one.attempt for one in arm] for arm in records] == [[0, 1, 2], [0, 2]]
+    assert (torn_blocks(*records), whole_blocks(*records)) == (frozenset(), {0})
 
 
 def test_a_phone_with_nothing_left_to_do_is_left_alone(bench: Bench) -> None:

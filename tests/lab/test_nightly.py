@@ -10,12 +10,13 @@ from typing import Any
 import pytest
 
 from harness.domain import Status
-from harness.errors import DeviceBusyError, StableError, UsageError
+from harness.errors import DeviceBusyError, NoDeviceError, StableError, UsageError
 from harness.events import Message
 from harness.lab.nightly import NightRequest, NightResult, planned, run_night, unfinished_night
 from harness.lab.paired_rounds import OUT_OF_TIME
 from harness.lab.pinned_build import load_build
 from harness.measure.stopping import ScreenThenConfirm
+from harness.report.nightly.words import verdict_line
 from harness.store import LeaseBook, Store
 from harness.sweep import expand
 from tests.lab.night_bench import Clock, FakeRun, around, offers, pinned, sweep
@@ -144,6 +145,35 @@ def test_a_build_that_was_altered_is_found_out_before_and_the_rest_goes_on(bench
     assert result.night.verdict == "INCONCLUSIVE"
 
 
+def test_what_is_left_out_is_said_before_anything_is_measured(bench: Bench) -> None:
+    bench.pinned_file("beta").unlink()
+    bench.run.fails = [NoDeviceError("the phone is away")]
+    with pytest.raises(NoDeviceError):
+        bench.night()
+    (told,) = [event.text for event in bench.posted if isinstance(event, Message)]
+    assert told.startswith(str(bench.pinned_file("beta")))
+    assert "is gone: what needs it is left out tonight" in told
+    assert "harness baseline pin SWEEP.yaml --name farm" in told
+
+
+def test_one_interpreter_of_two_that_changed_leaves_out_what_needs_it(bench: Bench, tmp_path: Path) -> None:
+    """Its cases are not measured with another library under the name of the pinned one."""
+    text = (
+        "name: farm\nmodels: [{name: alpha, file: alpha.tflite}]\nvariants: [float32]\n"
+        "runtimes: [{litert: {python: /old/python}}, {litert: {python: /new/python}}]\n"
+    )
+    bench.sweep = sweep(tmp_path, text=text)
+    bench.baseline = pinned(bench.sweep, tmp_path)
+    gone = "/old/python is not an executable Python interpreter"
+    result = bench.night(ask=lambda runtime: gone if runtime.python == "/old/python" else offers(runtime))
+    measured = {pair.base.runtime.python for pair in bench.run.requests[0].pairs}
+    assert measured == {"/new/python"}
+    (event,) = [one for one in result.night.events if one.kind == "BASELINE_GONE"]
+    assert gone in event.reason
+    assert "'python: litert 2.1' when it was pinned" in event.reason
+    assert any(gone in one.text for one in bench.posted if isinstance(one, Message))
+
+
 def test_an_interpreter_that_changed_is_a_baseline_that_is_gone(bench: Bench) -> None:
     with pytest.raises(UsageError, match=r"offers 'python: litert 2\.2' now"):
         bench.night(ask=lambda runtime: "python: litert 2.2")
@@ -200,7 +230,7 @@ def test_known_failures_of_the_sweep_count(bench: Bench, tmp_path: Path) -> None
 
 
 def test_everything_slower_with_the_sentinel_is_one_device_event(bench: Bench) -> None:
-    for _ in range(3):
+    for _ in range(5):
         bench.night()
     bench.run.sentinel_ms, bench.run.base_ms = 2.16, 10.8
     result = bench.night()
@@ -220,7 +250,31 @@ def test_what_the_budget_or_an_interrupt_left_out_was_not_reached(bench: Bench) 
 
 def test_a_skip_for_another_reason_is_missing(bench: Bench) -> None:
     bench.run.statuses, bench.run.reasons = {"gamma": (Status.SKIPPED, Status.SKIPPED)}, "no such core"
-    assert kinds(bench.night()) == ["MISSING"]
+    (event,) = bench.night().night.events
+    assert (event.kind, event.reason) == ("MISSING", "the candidate was not measured: SKIPPED; no such core")
+
+
+@pytest.mark.parametrize(
+    ("status", "reason", "line"),
+    [
+        (Status.SKIPPED, OUT_OF_TIME, "INCONCLUSIVE: nothing was compared; 1 not reached"),
+        (Status.SKIPPED, "no such core", "INCONCLUSIVE: nothing was compared; 1 missing"),
+        (Status.UNSUPPORTED, "no such delegate", "INCONCLUSIVE: nothing was compared; 6 pairs without a time"),
+    ],
+)
+def test_a_night_on_which_nothing_ran_says_that_nothing_was_compared(
+    bench: Bench, status: Status, reason: str, line: str
+) -> None:
+    bench.run.statuses, bench.run.reasons = {"": (status, status)}, reason
+    assert verdict_line(bench.night().night) == line
+
+
+def test_a_sweep_that_shares_nothing_with_the_baseline_is_refused(bench: Bench, tmp_path: Path) -> None:
+    other = sweep(tmp_path, text="name: farm\nmodels: [{name: delta, file: beta.tflite}]\nvariants: [int8]\n")
+    with pytest.raises(UsageError, match="nothing can be compared with the baseline farm: no case of it") as caught:
+        bench.night(sweep=other)
+    assert "pin the baseline anew" in caught.value.remedy
+    assert bench.run.requests == []
 
 
 def test_the_a_a_set_becomes_noise_and_no_event(bench: Bench) -> None:
@@ -232,6 +286,25 @@ def test_the_a_a_set_becomes_noise_and_no_event(bench: Bench) -> None:
     assert noise.effect == pytest.approx(0.05)
     assert (noise.origin, noise.model_class) == ("nightly", "cpu 10 to 100 ms")
     assert str(noise.verdict) == "REGRESSION"
+
+
+def test_a_candidate_that_is_what_was_pinned_is_noise_and_no_regression(bench: Bench) -> None:
+    bench.run.ratios, bench.run.same_build = {"alpha": 1.05}, "alpha"
+    for result in (bench.night(), bench.night()):  # nor does the second night confirm anything
+        assert (result.night.verdict, result.night.events) == ("PASS", ())
+    assert "2 pairs of one and the same build on both sides: not judged, they measure the noise" in result.night.notes
+    assert f"{ALPHA} on host-x: +5.0 %: a false alarm, see `harness calibrate`" in result.night.notes
+    noise = [one for one in bench.store.noise("host-x") if not one.series.startswith("A/A")]
+    assert [(one.series.split()[0], str(one.verdict), one.origin) for one in noise] == [
+        ("alpha", "REGRESSION", "nightly")
+    ] * 4
+    bench.run.same_build = "nothing"
+    assert kinds(bench.night()) == ["AWAITING"], "the false alarms of the nights before are no witnesses"
+
+
+def test_a_candidate_that_is_what_was_pinned_and_crashes_is_told_all_the_same(bench: Bench) -> None:
+    bench.run.statuses, bench.run.same_build = {"alpha": (Status.DONE, Status.CRASHED)}, "alpha"
+    assert kinds(bench.night()) == ["NEWLY_FAILING"]
 
 
 def test_a_clock_that_went_backwards_does_not_hide_the_night_before(bench: Bench) -> None:

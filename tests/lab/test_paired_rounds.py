@@ -32,7 +32,7 @@ from harness.lab.ledger import Ledger
 from harness.lab.paired_rounds import BATCH, PairedRounds, Stopping
 from harness.lab.rounds import RoundsContext
 from harness.lab.sentinel import is_sentinel, sentinel_case, sentinel_window
-from harness.lab.tasks import DoneKey, Task
+from harness.lab.tasks import DoneKey, Task, together
 from harness.measure.stopping import FixedBlocks, Looks, ScreenThenConfirm
 from harness.store import Store
 from harness.sweep import Sweep, pair_with_itself
@@ -84,13 +84,15 @@ class Bench:
     def run(self, rounds: PairedRounds, limit: int = 10_000) -> list[Task]:
         """Make every task, each a second long; stop after `limit` as a killed controller would."""
         while tasks := rounds.next():
-            for task in tasks:
-                if len(self.made) == limit:
-                    return self.made
-                self._make(task)
+            for group in together(tasks):
+                attempt = max(self.ledger[task.case.case_id].next_attempt(task) for task in group)  # as a lane does
+                for task in group:
+                    if len(self.made) == limit:
+                        return self.made
+                    self._make(task, attempt)
         return self.made
 
-    def _make(self, task: Task) -> None:
+    def _make(self, task: Task, attempt: int) -> None:
         self.now_s += 1.0
         self.made.append(task)
         if self.ledger[task.case.case_id].given_up():
@@ -100,7 +102,6 @@ class Bench:
             value_ms = self.latency(task.case, task.block)
             samples = None if value_ms is None else np.full(50, round(value_ms * 1e6), np.int64)
             result = InvocationResult(Status.DONE if samples is not None else Status.CRASHED, samples_ns=samples)
-        attempt = self.ledger[task.case.case_id].attempts(task)
         at = "2026-01-01T00:00:00Z"
         record = InvocationRecord(task.case.case_id, task.purpose, task.block, task.order, attempt, at, result)
         self.ledger.record(record, 1)
@@ -187,6 +188,32 @@ def test_a_killed_run_goes_on_and_repeats_nothing_but_half_a_block(bench: Bench,
         assert first.block == second.block
         assert {first.case, second.case} in [{pair.base, pair.candidate} for pair in compared]
     assert all({*bench.blocks(pair.base)} == {*bench.blocks(pair.candidate)} == {*range(8)} for pair in compared)
+
+
+def test_a_second_pass_that_was_cut_off_is_made_again_and_no_other_block(bench: Bench) -> None:
+    compared = pairs(1)
+    (pair,) = compared
+    bench.run(PairedRounds(bench.open(compared), compared, Stopping(FixedBlocks(8))), limit=3 + 3 * 3)
+    (last,) = [one for one in bench.store.invocations("r", pair.base.case_id) if one.block == 2]
+    bench.ledger.record(replace(last, attempt=1), 1)  # the second pass through block 2, killed after its first arm
+    rounds = PairedRounds(bench.open(compared, done=bench.store.done_keys("r")), compared, Stopping(FixedBlocks(8)))
+    assert rounds.blocks_of(pair).made == 2
+    assert [entry.block for entry in rounds.blocks_of(pair).base] == [0, 1]
+    bench.run(rounds)
+    assert bench.blocks(pair.base) == bench.blocks(pair.candidate) == [0, 1, 2, *range(2, 8)]
+
+
+def test_a_block_during_whose_second_pass_the_device_was_lost_is_made_again(bench: Bench) -> None:
+    """It counts as done in the store, for its first pass succeeded."""
+    compared = pairs(1)
+    (pair,) = compared
+    bench.run(PairedRounds(bench.open(compared), compared, Stopping(FixedBlocks(8))), limit=3 + 3 * 3)
+    for case, status in ((pair.base, Status.DONE), (pair.candidate, Status.OFFLINE)):
+        (last,) = [one for one in bench.store.invocations("r", case.case_id) if one.block == 2]
+        bench.ledger.record(replace(last, attempt=1, result=replace(last.result, status=status)), 1)
+    done = bench.store.done_keys("r")
+    bench.run(PairedRounds(bench.open(compared, done=done), compared, Stopping(FixedBlocks(8))), limit=60)
+    assert bench.blocks(pair.base) == bench.blocks(pair.candidate) == [0, 1, 2, *range(2, 8)]
 
 
 def test_a_counterpart_that_can_only_run_after_a_resume_gets_whole_blocks(bench: Bench) -> None:

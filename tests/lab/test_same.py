@@ -36,3 +36,14 @@ def test_only_what_a_case_needs_is_converted() -> None:
         Case(third, "int8"),
     ]
     assert wanted_variants(cases) == {("float32", "int8"): [first, third], ("float32",): [second]}
+
+
+def test_what_is_compiled_together_stands_apart_with_all_its_models() -> None:
+    one, two = ModelRef("one"), ModelRef("two")
+    cases = [Case(one, "int8"), Case(one, "edgetpu"), Case(two, "edgetpu"), Case(two, "qat+edgetpu")]
+    assert wanted_variants(cases) == {("int8", "edgetpu"): [one], ("edgetpu", "qat+edgetpu"): [two]}
+    assert wanted_variants(cases, together=True) == {
+        ("int8",): [one],
+        ("edgetpu",): [one, two],
+        ("qat+edgetpu",): [two],
+    }

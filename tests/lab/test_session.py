@@ -26,7 +26,7 @@ WINDOWS = "min_s: 0.01, max_s: 1, warmup_min_s: 0, warmup_max_s: 1"
 
 @dataclass
 class Bench:
-    """One test's lab."""
+    """One test's lab; the model was prepared with its `outputs`."""
 
     folder: Path
     outputs: Path
@@ -54,7 +54,7 @@ class Bench:
             request = SweepRequest(
                 sweep,
                 self.folder / "reports",
-                self.folder / "cache",
+                self.outputs.parent / "cache",
                 jobs=1,
                 resume=store.find_run(resume) if resume else None,
             )

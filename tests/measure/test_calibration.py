@@ -192,8 +192,10 @@ def test_blocks_that_find_a_change_are_enough_on_the_simulated_device() -> None:
 def test_blocks_grow_with_the_noise_and_fall_with_the_change() -> None:
     quiet, noisy = simulated_differences(SimulatedDevice()), simulated_differences(SimulatedDevice().noisy())
     assert blocks_for(quiet, 0.10) == 8
-    assert (blocks_for(noisy, 0.05) or 0) > 1.5 * (blocks_for(quiet, 0.05) or 999)
-    assert (blocks_for(quiet, 0.05, 0.04) or 999) > (blocks_for(quiet, 0.05) or 999)
+    usual = blocks_for(quiet, 0.05)
+    assert usual is not None
+    assert (blocks_for(noisy, 0.05) or 0) > 1.5 * usual
+    assert (blocks_for(quiet, 0.05, 0.04) or 999) > usual
 
 
 def test_a_change_that_does_not_exceed_the_least_that_counts_is_never_found() -> None:

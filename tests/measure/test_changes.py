@@ -30,6 +30,13 @@ def outcome(base: Arm | None, candidate: Arm | None, **options):  # type: ignore
     return outcome_of(SERIES, base, candidate, comparison, options.pop("stage", ""), series_id="77", **options)
 
 
+def test_one_build_against_itself_is_known() -> None:
+    assert outcome(arm(), arm(CANDIDATE)).same_build
+    other = arm(CANDIDATE)
+    assert not outcome(arm(), replace(other, row=replace(other.row, model_sha256="cd" * 32))).same_build
+    assert not outcome(arm(), None).same_build
+
+
 def test_every_metric_is_judged_the_latency_first() -> None:
     base = arm(accuracy=score(0.70))
     candidate = arm(

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import pytest
+
 from harness.domain import (
     Coverage,
     EdgeTpuMapping,
@@ -16,8 +18,9 @@ from harness.domain import (
 )
 from harness.domain.edgetpu import MAPPED
 from harness.measure import summarise_case
-from harness.measure.edgetpu_rules import left_on_cpu, mapping_notes, of_the_model
-from tests.measure.build import GOOD_CHECK, case, record, result
+from harness.measure.edgetpu_rules import heat_findings, left_on_cpu, mapping_notes, of_the_model
+from harness.measure.quality import judge
+from tests.measure.build import GOOD_CHECK, case, evidence_of, record, result, timings
 
 OPERATORS = (
     MappedOperator("CONV_2D", 260, MAPPED),
@@ -75,3 +78,24 @@ def test_notes_tell_what_makes_the_latency() -> None:
 def test_a_long_list_of_operators_is_cut() -> None:
     many = tuple(MappedOperator(f"OP_{number}", 2, "unsupported") for number in range(8))
     assert left_on_cpu(replace(MAPPING, operators=many)).endswith("2 OP_4 (unsupported), 6 more")
+
+
+@pytest.mark.parametrize(
+    ("reached", "words"),
+    [
+        ([0] * 8, ""),
+        ([None] * 8, ""),
+        ([1, *[0] * 7], ""),
+        ([1, 2, 1, 0, 0, 0, 0, 0], "in 3 of 8 invocations: its driver lowered the clock to 125 of 500 MHz"),
+    ],
+)
+def test_a_module_over_its_trip_points_is_throttled(reached: list[int | None], words: str) -> None:
+    runs = tuple(
+        replace(run, result=replace(run.result, evidence=replace(run.result.evidence, thermal_status=level)))
+        for run, level in zip(timings(8), reached, strict=True)
+    )
+    found = heat_findings(evidence_of(CASE, runs))
+    assert [finding.verdict for finding in found] == ([Verdict.THROTTLED] if words else [])
+    assert words in "".join(finding.reason for finding in found)
+    assert not heat_findings(evidence_of(case("int8"), runs))
+    assert (judge(evidence_of(CASE, runs)).verdict is Verdict.THROTTLED) == bool(words)

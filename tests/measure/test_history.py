@@ -7,7 +7,8 @@ import pytest
 
 from harness.domain import Baseline, BaselineLink, ContextDifference, DatedOutcome
 from harness.measure.creep import LEAST_NIGHTS
-from harness.measure.history import NightContext, SeriesHistory, series_histories
+from harness.measure.history import series_histories
+from harness.measure.history_series import NightContext, SeriesHistory
 from tests.measure.histories import SERIES, at, nights, noise, outcome
 
 

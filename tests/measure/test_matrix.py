@@ -51,7 +51,7 @@ def test_few_blocks_give_a_ratio_and_no_verdict(blocks: int) -> None:
     assert ratio is not None
     assert ratio.value == pytest.approx(0.5, rel=0.01)
     assert ratio.verdict is None
-    assert ratio.low is not None
+    assert (ratio.low is None) is (ratio.mde is None) is (blocks < 6)  # of two blocks it would span decades
 
 
 def test_what_the_test_says_of_its_arms_is_said_of_the_reference_and_the_row() -> None:
@@ -299,3 +299,35 @@ def test_a_run_with_one_case_and_one_with_none() -> None:
     assert none.lines == ()
     assert none.levels == ()
     assert "The run has no cases." in none.notes
+
+
+def test_the_best_choice_is_not_told_apart_where_the_answer_is_inconclusive() -> None:
+    run = view([(case(), 10.0, NONE), (case(GPU), 10.4, NONE)])
+    sure, doubted = (
+        compare_inside(run, "backend", noise=lambda row, noise=noise: noise).choices[0]
+        for noise in (Noise(), Noise(quarantine="false alarms"))
+    )
+    assert sure.level_with == ()
+    assert doubted.level_with == ("gpu · float32",)
+    assert sure.ratio is not None
+    assert doubted.ratio is not None
+    assert (sure.ratio.told_apart, doubted.ratio.told_apart) == (True, True)
+    assert (sure.ratio.decided, doubted.ratio.decided) == (True, False)
+
+
+def test_how_many_ratios_have_an_answer() -> None:
+    rows = [(case(), 10.0, NONE), (case(GPU), 5.0, NONE), (case(BUILTIN), 10.0, NONE)]
+    assert compare_inside(view(rows), "backend").answers == 2
+    few = compare_inside(view(rows, blocks=7), "backend")
+    assert (few.ratios, few.answers) == (2, 0)
+
+
+def test_backends_and_runtimes_that_differ_by_a_path_are_columns_of_their_own() -> None:
+    backends = [Backend("gpu", options=(("library", f"/lib/{name}/libdelegate.so"),)) for name in ("v1", "v2")]
+    rows = [(case(), 10.0, NONE), (case(backends[0]), 5.0, NONE), (case(backends[1]), 6.0, NONE)]
+    matrix = compare_inside(view(rows), "backend")
+    assert matrix.levels == ("cpu xnnpack", "gpu (v1)", "gpu (v2)")
+    assert matrix.ratios == 2
+    runtimes = [RuntimeRef("litert", f"/opt/{name}/bin/python") for name in ("old", "new")]
+    matrix = compare_inside(view([(case(runtime=one), 10.0, NONE) for one in runtimes]), "runtime")
+    assert matrix.levels == ("litert (old)", "litert (new)")

@@ -44,6 +44,35 @@ def test_everything_slower_with_the_sentinel_is_one_device_event_and_no_regressi
     assert found.verdict == "PASS"
 
 
+@pytest.mark.parametrize("nights", [1, 4])
+@pytest.mark.parametrize("sentinel_ms", [None, 2.16])
+def test_with_few_nights_nobody_is_accused(nights: int, sentinel_ms: float | None) -> None:
+    """A device that strays by 8 % now and then cannot be told from one that changed."""
+    tonight = [outcome(change(base=10.8), model=name) for name in NAMES]
+    levels = {} if sentinel_ms is None else {"p1": SentinelLevels(sentinel_ms, (2.0,) * nights)}
+    found = decided(*tonight, history=history(nights=nights), sentinel=levels)
+    assert found.events == ()
+    assert any(f"too few nights to tell the device from the build ({nights} of 5)" in note for note in found.notes)
+
+
+def test_a_new_sentinel_beside_a_restless_reference_accuses_nobody() -> None:
+    restless = [
+        one
+        for night, level_ms in enumerate((9.5, 10.6, 9.7, 10.5, 9.6, 10.4), 3)
+        for one in dated(night, *(outcome(change(base=level_ms), model=name) for name in NAMES))
+    ]
+    tonight = [outcome(change(base=10.5), model=name) for name in NAMES]
+    found = decided(*tonight, history=restless, sentinel={"p1": SentinelLevels(2.1, (2.0,))})
+    assert found.events == ()
+    assert any("too few nights" in note for note in found.notes)
+
+
+def test_with_five_nights_a_device_is_accused() -> None:
+    tonight = [outcome(change(base=10.8), model=name) for name in NAMES]
+    levels = {"p1": SentinelLevels(2.16, (2.0,) * 5)}
+    assert [event.kind for event in decided(*tonight, history=history(nights=5), sentinel=levels).events] == ["DEVICE"]
+
+
 def test_a_faster_device_is_told_too() -> None:
     assert "8.0 % faster" in night(9.2, 1.84).events[0].title
 

@@ -100,6 +100,16 @@ def test_a_screen_whose_blocks_mostly_failed_clears_nobody() -> None:
     assert (comparison.verdict, stage) == (Verdict.INCONCLUSIVE, SCREEN)
 
 
+@pytest.mark.parametrize(("made", "verdict"), [(4, Verdict.INCONCLUSIVE), (5, Verdict.INCONCLUSIVE), (6, Verdict.SAME)])
+def test_half_a_screen_clears_nobody(made: int, verdict: Verdict) -> None:
+    base, candidate = arms(6, 0.0)
+    available = min(made, 5)  # a block that was made and failed is no missing one
+    comparison, stage = settle(ScreenThenConfirm(), base[:available], candidate[:available], made=made)
+    assert comparison is not None
+    assert (comparison.verdict, stage) == (verdict, SCREEN)
+    assert (f"half a screen: {made} of 6 blocks" in comparison.notes[-1]) is (made < 6)
+
+
 @pytest.mark.parametrize("screen_blocks", [6, 8, 12])
 def test_a_screen_alone_confirms_nothing(screen_blocks: int) -> None:
     policy = ScreenThenConfirm(screen_blocks)

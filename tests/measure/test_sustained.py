@@ -75,6 +75,7 @@ def test_a_flat_pass_never_slowed_and_is_settled_from_the_start() -> None:
     assert (found.slowed_after_s, found.settled_after_s) == (None, 0.0)
 
 
+@pytest.mark.slow
 def test_the_interval_of_the_ratio_holds_the_truth_as_often_as_it_says() -> None:
     made = [sustained_of(slices(noisy(heating(1.3, 20, 21, 60), 0.02, seed))) for seed in range(200)]
     assert 180 <= sum(one is not None and one.ratio_low < 1.3 < one.ratio_high for one in made) <= 199

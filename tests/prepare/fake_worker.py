@@ -2,19 +2,23 @@
 
 Called as ``python fake_worker.py PLAN REQUEST EVENTS PARENT``. The plan is a JSON object from step name to what
 happens: ``crash``, ``crash_if_not_first``, ``hang``, ``garbage``, ``fail``, ``unsupported``, ``exit``, ``wrong``,
-``anew``, ``slow`` (reports progress).
+``anew``, ``slow`` (reports progress), ``int8`` (the source is an int8 file), ``model`` (a conversion that writes a real
+int8 model: the given file, or one of the tests).
 """
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
+import shutil
 import signal
 import sys
 import time
 from pathlib import Path
 from typing import Any
 
+INT8_MODEL = Path(__file__).parent.parent / "data" / "models" / "int8.tflite"
 INFO = {
     "size_bytes": 10,
     "gzip_bytes": 5,
@@ -95,13 +99,23 @@ def value(step: dict[str, Any], what: str) -> dict[str, Any]:
         (Path(arguments["folder"]) / "dataset" / "manifest.json").write_text(json.dumps(arguments["data"]))
         return {"samples": 3, "notes": ["4 were left out"]}
     if step["action"] == "convert":
+        if what == "model":
+            given = arguments["converter"] == "given file"
+            shutil.copyfile(arguments["base"] if given else INT8_MODEL, arguments["output"])
+            return {"conversion_s": 0.5, "converter": arguments["converter"]}
         base = " from a float file" if Path(arguments["base"]).is_file() else ""
         Path(arguments["output"]).write_bytes(f"{arguments['variant']} by {arguments['converter']}{base}".encode())
         return {"conversion_s": 0.5, "converter": arguments["converter"]}
     size = {"float32": 400, "pruned": 420}.get(arguments["variant"], 100)
     agreement = RIGHT | ({"sqnr_db": -0.2, "cosine": 0.1} if what == "wrong" else {})
     Path(arguments["model"]).with_name("outputs.npy").write_bytes(b"outputs")
-    return {"info": INFO | {"size_bytes": size}, "agreement": agreement, "sparsity": 0.5, "clusters": None}
+    sha256 = hashlib.sha256(Path(arguments["model"]).read_bytes()).hexdigest()
+    return {
+        "info": INFO | {"size_bytes": size, "sha256": sha256},
+        "agreement": agreement,
+        "sparsity": 0.5,
+        "clusters": None,
+    }
 
 
 def source(arguments: dict[str, Any], trained: bool, what: str) -> dict[str, Any]:
@@ -130,7 +144,7 @@ def source(arguments: dict[str, Any], trained: bool, what: str) -> dict[str, Any
         "preprocessing": [],
         "parameters": 4,
         "notes": [],
-        "variant": "float32",
+        "variant": "int8" if what == "int8" else "float32",
     }
 
 

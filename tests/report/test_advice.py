@@ -106,6 +106,15 @@ def test_what_cannot_be(target: str, data: str, out: str, why: str) -> None:
     assert why in found.reasons[0].text
 
 
+def test_the_edge_tpu_is_advised_what_it_runs_by_its_name() -> None:
+    found = advise("m", Wish(target="edgetpu", data="labelled"), ())
+    open_ones = [one.variant for one in found.options if one.standing is Standing.OPEN]
+    assert open_ones == ["edgetpu", "qat+edgetpu"]
+    assert "compiled for the Edge TPU" in option(found, "edgetpu").reasons[0].text
+    assert not any(one.variant == "int8" for one in found.options)
+    assert option(advise("m", Wish(target="cpu"), (measured("edgetpu", 1.0),)), "edgetpu").standing is Standing.FAILS
+
+
 def test_small_downloads_bring_compressed_variants_to_the_top() -> None:
     advice = advise("m", Wish(data="labelled", small_download=True), ())
     assert advice.options[0].variant == "pruned_clustered+int8"

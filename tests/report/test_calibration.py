@@ -1,7 +1,7 @@
 """A device's profile as text."""
 
 from harness.domain import ClassProfile, DeviceProfile
-from harness.report.calibration import profile_text
+from harness.report.calibration import profile_text, summary_text
 
 
 def test_what_is_not_known_says_so() -> None:
@@ -33,3 +33,18 @@ def test_names_cannot_command_a_terminal() -> None:
 def test_times_are_told_by_change() -> None:
     one = ClassProfile("cpu 1 to 10 ms", 30, 0, 0.02, seconds_for=((0.0, 139.0), (0.05, 150.0)))
     assert "2 min 19 s (nothing changed), 2 min 30 s (+5%)" in profile_text(DeviceProfile("p", "t", "b", (one,)))
+
+
+def test_the_summary_has_a_line_a_class() -> None:
+    known = ClassProfile("cpu 1 to 10 ms", 30, 1, 0.031, 0.01, 0.1, 0.8, 1200, 12, 0.004, 1.0, ((0.05, 150.0),))
+    unknown = ClassProfile("edgetpu under 0.1 ms", 2, 0, 0.02)
+    lines = summary_text(DeviceProfile("p", "t", "b", (known, unknown), "it cries wolf")).splitlines()
+    cells = [line.split("  ") for line in lines]
+    assert [[cell.strip() for cell in row if cell.strip()] for row in cells[:3]] == [
+        ["model class", "noise floor", "false A/A", "inferences", "blocks", "time"],
+        ["cpu 1 to 10 ms", "3.1%", "1 of 30", "1,200", "12", "2 min 30 s"],
+        ["edgetpu under 0.1 ms", "2.0%", "0 of 2", "not known", "not known", "not known"],
+    ]
+    assert lines[-1] == "QUARANTINED: it cries wolf"
+    assert all(len(line) <= 100 for line in lines)
+    assert "no comparison" in summary_text(DeviceProfile("p", "t", "b", ()))

@@ -17,7 +17,8 @@ from harness.assets import folder
 from harness.devices.host import HostDevice
 from harness.devices.vulkan import Vulkan
 from harness.domain import Backend, Case, InvocationRequest, InvocationResult, ModelRef, Purpose, RuntimeRef, Status
-from harness.runtimes.litert import LiteRt, model_problem
+from harness.runtimes.litert import LiteRt
+from harness.runtimes.model_file import model_problem
 from tests.runtimes.wire import MODELS, QUICK, host, interpreter_with, program, request
 
 ai_edge_litert = pytest.importorskip("ai_edge_litert")

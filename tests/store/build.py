@@ -21,9 +21,11 @@ from harness.domain import (
     Coverage,
     DeviceFacts,
     DeviceProfile,
+    EdgeTpuMapping,
     Evidence,
     InvocationRecord,
     InvocationResult,
+    MappedOperator,
     MetricChange,
     ModelRef,
     NoiseRecord,
@@ -156,6 +158,7 @@ def variant_file(variant: str = "int8") -> VariantFile:
         own_outputs_path="/cache/own.npy",
         preprocessing=(("mean", "127.5"),),
         parameters=3_538_984,
+        edgetpu=EdgeTpuMapping("16.0", "14", 264, 3, 1, operators=(MappedOperator("ADD", 10, "Mapped to Edge TPU"),)),
     )
 
 
@@ -236,6 +239,7 @@ def outcome(series: str = SERIES, device_id: str = DEVICE, **changes: object) ->
         interleaved=False,
         base_status="DONE",
         candidate_status="FAILED",
+        same_build=True,
         stage="confirmation",
         notes=("the sentinel did not move",),
     )

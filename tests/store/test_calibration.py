@@ -39,6 +39,19 @@ def test_the_profile_that_was_saved_last_counts_also_when_a_clock_went_backwards
     assert store.profile("gone") is None
 
 
+def test_the_profile_in_force_at_a_time_is_the_last_one_made_by_then(store: Store) -> None:
+    march, june = (build.profile(at=f"2026-0{month}-01T00:00:00.000+00:00") for month in (3, 6))
+    wrong_clock = build.profile(at="2031-01-01T00:00:00.000+00:00")
+    for one in (march, june, build.profile("adb-7", at="2026-02-01T00:00:00Z"), wrong_clock):
+        store.save_profile(one)
+    assert store.profile(build.DEVICE, at="2026-02-28T00:00:00Z") is None
+    assert store.profile(build.DEVICE, at="2026-05-31T23:00:00.000+00:00") == march
+    assert store.profile(build.DEVICE, at="2026-06-01T02:00:00+02:00") == june, "the very moment, in another zone"
+    assert store.profile(build.DEVICE, at="2026-12-31T00:00:00Z") == june, "one of the future hides none"
+    assert [one.device_id for one in store.profiles(at="2026-04-01T00:00:00Z")] == [build.DEVICE, "adb-7"]
+    assert store.profiles(at="no time at all") == ()
+
+
 def test_older_profiles_are_kept(store: Store) -> None:
     for _ in range(2):
         store.save_profile(build.profile())

@@ -63,3 +63,23 @@ def test_a_run_that_is_not_there(path: Path) -> None:
         ):
             with pytest.raises(StoreError, match="no run"):
                 read("other")
+
+
+def test_keys_and_columns_in_one_go_are_those_that_one_gets_one_by_one(path: Path) -> None:
+    names = ("latency_p50_ms", "reasons", "a_column_of_tomorrow")
+    with Store.open(path, read_only=True) as store:
+        keys, rows = store.row_table("run-1", names)
+        assert keys == store.row_keys("run-1")
+        fields = store.row_fields("run-1", names)
+        assert rows == [list(fields[key.case_id].values()) for key in keys]
+        assert store.row_fields("run-1", names[:1]) == {one: {names[0]: fields[one][names[0]]} for one in fields}
+
+
+def test_rows_of_other_runs_in_between_are_left_out(path: Path) -> None:
+    with Store.open(path) as store:
+        store.create_run(build.run("run-2"), [(one, build.DEVICE) for one in CASES])
+        store.save_rows([build.row(CASES[2], run_id="run-2")])
+        assert [key.case_id for key in store.row_keys("run-2")] == [CASES[2].case_id]
+        assert len(store.row_keys("run-1")) == 2
+        store.create_run(build.run("run-3"), [])
+        assert store.row_table("run-3", ("model", "variant")) == ((), [])

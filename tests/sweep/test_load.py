@@ -232,15 +232,16 @@ runtimes: [litert]
         (
             "mesure: {}",
             "2:1: mesure: unknown key; allowed: name, models, variants, targets, backends, runtime, runtimes, "
-            "measure, accuracy, require, exclude, adb_server, settings, nightly; did you mean 'measure'?",
+            "measure, accuracy, require, exclude, adb_server, settings, edgetpu_compiler, nightly; did you mean "
+            "'measure'?",
         ),
         ("threads: 4", "'threads' belongs under backends.cpu or exclude"),
         (
             "variants: [int-8]",
             "2:12: variants.0: 'int-8' is not a variant; did you mean 'int8'?; allowed: float32, dynamic_range, "
-            "float16, full_integer, int8, int16x8, weight_only_int8, weight_only_int4, dynamic_range_int4, or qat, "
-            "pruned, clustered, pruned_clustered, pruned_qat, clustered_qat, pruned_clustered_qat, these also with a "
-            "mode, as pruned+int8",
+            "float16, full_integer, int8, int16x8, weight_only_int8, weight_only_int4, dynamic_range_int4, edgetpu, or "
+            "qat, pruned, clustered, pruned_clustered, pruned_qat, clustered_qat, pruned_clustered_qat, these also "
+            "with a mode, as pruned+int8",
         ),
         ("variants: int8", "2:11: variants: 'int8' is text; allowed: a list, each one of float32,"),
         ("variants: []", "2:11: variants: it is empty; allowed: a list, each one of"),
@@ -259,7 +260,7 @@ runtimes: [litert]
         ("targets: [{}]", "targets.0: 0 keys where one belongs"),
         (
             "backends: [[cpu]]",
-            "2:12: backends.0: a list is given; allowed: one of cpu, gpu, hexagon, qnn, nnapi or a mapping",
+            "2:12: backends.0: a list is given; allowed: one of cpu, gpu, hexagon, qnn, nnapi, edgetpu or a mapping",
         ),
         (
             'backends: [{cpu: {threads: "4"}}]',
@@ -283,7 +284,7 @@ runtimes: [litert]
         ("backends: [{gpu: {threads: 4}}]", "backends.0.gpu.threads: unknown key; allowed: backend, precision"),
         (
             "runtime: litret",
-            "runtime: unknown value 'litret'; allowed: one of litert, benchmark_model, device_runner or a mapping",
+            "unknown value 'litret'; allowed: one of litert, benchmark_model, device_runner, pycoral or a mapping",
         ),
         ("runtimes: []", "runtimes: it is empty"),
         ("runtime: {litert: {pyhton: x}}", "did you mean 'python'?"),
@@ -316,7 +317,8 @@ runtimes: [litert]
         ("exclude: [{target: hosts}]", "did you mean 'host'?"),
         (
             "exclude: [{runtime: litertt}]",
-            "no runtime is called 'litertt'; allowed: benchmark_model, device_runner, litert; did you mean 'litert'?",
+            "no runtime is called 'litertt'; allowed: benchmark_model, device_runner, litert, pycoral; did you mean "
+            "'litert'?",
         ),
         ("exclude: [{threads: 0}]", "0 is too small"),
         ("name: ../x", "'../x' is not accepted; allowed: up to 64 letters, digits"),

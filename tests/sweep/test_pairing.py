@@ -90,7 +90,29 @@ def test_two_series_are_never_called_the_same() -> None:
     series = [pair.series for pair in pair_with_itself(sweep).pairs]
     assert len(set(series)) == 4
     assert series[0].endswith("host")
-    assert series[1].endswith("host · 2")
+    assert series[1].endswith("host · /p")
+
+
+@pytest.mark.parametrize(
+    ("runtimes", "told"),
+    [
+        (("/opt/old/bin/python", "/opt/new/bin/python"), ("old", "new")),
+        (("/opt/a/x/python", "/opt/b/x/python", "/opt/c/x/python"), ("a", "b", "c")),
+        (("/opt/python3.10", "/opt/python3.11"), ("python3.10", "python3.11")),
+    ],
+)
+def test_what_differs_by_its_path_only_is_called_by_what_tells_the_paths_apart(
+    runtimes: tuple[str, ...], told: tuple[str, ...]
+) -> None:
+    sweep = replace(OLD, runtimes=tuple(RuntimeRef("litert", path) for path in runtimes))
+    series = [pair.series for pair in pair_with_itself(sweep).pairs]
+    assert series[: len(told)] == [f"m int8 · cpu xnnpack 1 thread · host · {part}" for part in told]
+
+
+def test_libraries_of_a_delegate_are_told_apart_too() -> None:
+    backends = tuple(Backend("gpu", options=(("library", f"/lib/{name}/libdelegate.so"),)) for name in ("v1", "v2"))
+    series = [pair.series for pair in pair_with_itself(replace(OLD, backends=backends)).pairs]
+    assert [one.rpartition(" · ")[2] for one in series[:2]] == ["v1", "v2"]
 
 
 def test_a_runtime_that_is_not_the_usual_one_is_named() -> None:

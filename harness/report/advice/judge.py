@@ -28,6 +28,7 @@ _EXPECTED = {
     "full_integer": "about a quarter of the size, small loss; needs representative samples",
     "int8": "about a quarter of the size, small loss; also for integer-only accelerators",
     "int16x8": "keeps accuracy where activations have a wide range; reference kernels only on most runtimes",
+    "edgetpu": "int8 compiled for the Edge TPU: what the compiler maps to it is known when it is prepared",
     "qat": "about a quarter of the size, smallest loss; needs labelled data and training",
     "weight_only_int8": "about a quarter of the size, computed in float",
     "weight_only_int4": "about an eighth of the size, computed in float, with more loss",

@@ -10,7 +10,7 @@ from harness.report.advice.judge import ASKED, MEASURED, RULE, judged
 from harness.report.advice.model import INTEGER_ONLY, Advice, Option, Standing, Step, Wish
 from harness.report.wording import number
 from harness.units import format_latency
-from harness.variants import parse_variant
+from harness.variants import edgetpu_variant, parse_variant, source_variant
 
 # Without a measurement the order is the tree's: first what costs nothing, then what needs data, then training.
 _BY_RULE = ("int8", "full_integer", "dynamic_range", "float16", "qat", "int16x8", "float32")
@@ -27,11 +27,17 @@ def advise(model: str, wish: Wish, rows: Sequence[ResultRow]) -> Advice:
         wish: what it has to do.
         rows: what was ever measured of it, newest first.
     """
-    variants = dict.fromkeys((*_BY_RULE, *(_COMPRESSED if wish.small_download else ()), *(row.variant for row in rows)))
+    named = (*_BY_RULE, *(_COMPRESSED if wish.small_download else ()), *(row.variant for row in rows))
+    variants = dict.fromkeys(_on_target(name, wish) for name in named)
     options = [judged(name, wish, [row for row in rows if row.variant == name]) for name in variants if _known(name)]
     ranked = tuple(sorted(options, key=lambda option: _place(option, wish)))
     unsettled = tuple(option.variant for option in ranked if option.standing is Standing.OPEN)
     return Advice(model, _walk(wish, ranked), ranked, unsettled)
+
+
+def _on_target(name: str, wish: Wish) -> str:
+    """The Edge TPU runs 8-bit variants compiled: its rows have that name."""
+    return edgetpu_variant(name) or name if wish.target == "edgetpu" else name
 
 
 def _known(name: str) -> bool:
@@ -45,9 +51,10 @@ def _known(name: str) -> bool:
 def _place(option: Option, wish: Wish) -> tuple[int, float, float, int]:
     """By standing, then by what is wished most: compressed size or latency, then by the tree's order."""
     standing = list(Standing).index(option.standing)
-    rule = _BY_RULE.index(option.variant) if option.variant in _BY_RULE else len(_BY_RULE)
+    name = source_variant(option.variant)
+    rule = _BY_RULE.index(name) if name in _BY_RULE else len(_BY_RULE)
     latency = option.latency_ms if option.latency_ms is not None else float("inf")
-    first = 0.0 if not wish.small_download or option.variant in _COMPRESSED else 1.0
+    first = 0.0 if not wish.small_download or name in _COMPRESSED else 1.0
     return standing, first, latency, rule
 
 

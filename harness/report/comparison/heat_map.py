@@ -8,7 +8,7 @@ from harness.domain import RunView, Verdict
 from harness.measure.matrix_values import Cell, Line, Matrix, Ratio
 from harness.report.comparison.matrix_tables import best_ids, detail_table, heading
 from harness.report.comparison.refusals import caveats, refusals
-from harness.report.comparison.wording import cell_word, choice_sentence, figure, interval, title
+from harness.report.comparison.wording import cell_word, choice_sentence, figure, ratio_interval, title
 from harness.report.page import render_page
 from harness.report.plots.series import Series
 from harness.report.plots.svg import shapes
@@ -97,7 +97,7 @@ def _square(line: Line, index: int, matrix: Matrix, anchors: dict[int, int], bes
         level,
         shade(ratio) + _mark(cell),
         f"{star}{figure(ratio.value)}",
-        interval(ratio.low, ratio.high),
+        ratio_interval(ratio),
         _word(cell),
         anchor,
     )

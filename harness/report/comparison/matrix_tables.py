@@ -13,8 +13,9 @@ from harness.report.comparison.wording import (
     cell_word,
     choice_sentence,
     coverage,
+    detectable,
     figure,
-    interval,
+    ratio_interval,
     signed,
     start_up,
     title,
@@ -26,7 +27,10 @@ from harness.report.tables.model import Table, words
 from harness.report.wording import WORDS, clip, outcome
 from harness.units import format_latency
 
-HEADS = ("Ratio", "99 % interval", "Answer", "Latency, ms", "Delegated", "Start-up", "Memory", "Size", "Accuracy")
+HEADS = (
+    *("Ratio", "99 % interval", "Could be seen", "Answer", "Latency, ms"),
+    *("Delegated", "Start-up", "Memory", "Size", "Accuracy"),
+)
 CSV_COLUMNS = (
     *("model", "device", "held", "by", "level", "reference", "best"),
     *("ratio", "ratio_low", "ratio_high", "confidence", "blocks", "paired", "answer", "p_value"),
@@ -71,7 +75,8 @@ def _cells(cell: Cell, best: bool) -> Iterator[TableCell]:
     ratio, row, costs = cell.ratio, cell.row, cell.costs
     yield words(f"{cell.level} ★" if best else cell.level)
     yield words("1" if cell.is_reference else "—" if ratio is None else figure(ratio.value))
-    yield words("—" if ratio is None else interval(ratio.low, ratio.high) or "—")
+    yield words("—" if ratio is None else ratio_interval(ratio))
+    yield words("—" if ratio is None else detectable(ratio.mde))
     yield words(cell_word(cell))
     yield words(format_latency(row.latency_p50_ms))
     yield words(coverage(row))
@@ -135,7 +140,7 @@ def matrix_json(matrix: Matrix) -> dict[str, Any]:
                 "case_id": None if choice.best is None else choice.best.row.case_id,
                 "second": None if choice.second is None else choice.second.name,
                 "second_over_best": None if choice.ratio is None else asdict(choice.ratio),
-                "told_apart": None if choice.ratio is None else choice.ratio.told_apart,
+                "told_apart": None if choice.ratio is None else choice.ratio.decided,
                 "costs": asdict(choice.costs),
                 "level_with": list(choice.level_with),
             }

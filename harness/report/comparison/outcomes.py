@@ -8,7 +8,7 @@ from dataclasses import asdict
 from typing import Any
 
 from harness.domain import ComparisonVerdict, MetricChange, PairOutcome
-from harness.report.comparison.wording import figure, interval
+from harness.report.comparison.wording import NO_INTERVAL, figure, interval
 from harness.report.tables.model import EMPTY, Cell, Table, words
 from harness.report.tables.render import render
 from harness.report.wording import number, percent, plural, visible
@@ -16,10 +16,19 @@ from harness.report.wording import number, percent, plural, visible
 _SETTLED = (ComparisonVerdict.SAME,)
 _CHANGED = (ComparisonVerdict.REGRESSION, ComparisonVerdict.IMPROVEMENT)
 _CAUSES_SHOWN = 3
+_TESTED = ("latency", "init", "first_inference")
 
 
-def outcomes_table(outcomes: Sequence[PairOutcome], notes: Sequence[str] = ()) -> Table:
-    """A row for each metric of each pair; metrics other than the latency only where they changed or are not known."""
+def outcomes_table(
+    outcomes: Sequence[PairOutcome], notes: Sequence[str] = (), builds: tuple[str, str] | None = None
+) -> Table:
+    """A row for each metric of each pair; metrics other than the latency only where they changed or are not known.
+
+    Args:
+        outcomes: of all pairs.
+        notes: sentences for below the table, before those on each pair.
+        builds: what the base and the candidate are called, for the heading.
+    """
     heads = ("Pair", "Metric", "Verdict", "Ratio", "99 % interval", "p", "Could be seen", "Blocks", "Base → candidate")
     rows = tuple(
         (words(_series(outcome)), words(change.metric), words(change.verdict.value), *_figures(change))
@@ -27,7 +36,8 @@ def outcomes_table(outcomes: Sequence[PairOutcome], notes: Sequence[str] = ()) -
         for change in outcome.changes
         if change.metric == "latency" or change.verdict not in _SETTLED
     )
-    return Table("outcomes", verdict_line(outcomes), heads, rows, (*notes, *_told(outcomes)), names=2)
+    title = f"{builds[0]} → {builds[1]}. {verdict_line(outcomes)}" if builds else verdict_line(outcomes)
+    return Table("outcomes", title, heads, rows, (*notes, *_told(outcomes)), names=2)
 
 
 def verdict_line(outcomes: Sequence[PairOutcome]) -> str:
@@ -50,15 +60,35 @@ def overall(outcomes: Sequence[PairOutcome]) -> ComparisonVerdict:
     return ComparisonVerdict.IMPROVEMENT if ComparisonVerdict.IMPROVEMENT in found else ComparisonVerdict.SAME
 
 
-def render_outcomes(outcomes: Sequence[PairOutcome], notes: Sequence[str], form: str, width: int = 120) -> str:
-    """The outcomes as text of one of FORMATS; `width` is the terminal's in cells."""
-    return render(outcomes_table(outcomes, notes), form, width)
+def render_outcomes(
+    outcomes: Sequence[PairOutcome],
+    notes: Sequence[str],
+    form: str,
+    width: int = 120,
+    *,
+    builds: tuple[str, str] | None = None,
+) -> str:
+    """The outcomes as text of one of FORMATS; `width` is the terminal's in cells, `builds` as for `outcomes_table`."""
+    if form == "csv":
+        from harness.report.comparison.outcome_csv import outcomes_csv
+
+        return outcomes_csv(outcomes)
+    return render(outcomes_table(outcomes, notes, builds), form, width)
 
 
-def outcomes_json(outcomes: Sequence[PairOutcome], notes: Sequence[str]) -> dict[str, Any]:
-    """Plain values for `--json`."""
+def outcomes_json(
+    outcomes: Sequence[PairOutcome], notes: Sequence[str], *, builds: tuple[str, str] | None = None
+) -> dict[str, Any]:
+    """Plain values for `--json`; `base` and `candidate` are what the builds are called, null where it is not known."""
     pairs = [{**asdict(outcome), "verdict": outcome.verdict.value} for outcome in outcomes]
-    return {"verdict": overall(outcomes).value, "notes": list(notes), "pairs": pairs}
+    names = builds or (None, None)
+    return {
+        "verdict": overall(outcomes).value,
+        "base": names[0],
+        "candidate": names[1],
+        "notes": list(notes),
+        "pairs": pairs,
+    }
 
 
 def _series(outcome: PairOutcome) -> str:
@@ -77,6 +107,8 @@ def _figures(change: MetricChange) -> Iterator[Cell]:
 def _interval(change: MetricChange) -> str:
     """The interval of the accuracy has another confidence than its column says."""
     text = interval(change.ci_low, change.ci_high)
+    if not text and change.metric in _TESTED and change.ratio is not None and change.blocks:
+        return NO_INTERVAL
     return f"{text} (95 %)" if text and change.metric == "accuracy" else text or "—"
 
 

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from harness.domain import ComparisonVerdict, ResultRow
-from harness.measure.matrix_values import Cell, Choice, Costs, Ratio
 from harness.metric_names import is_fraction, metric_label
 from harness.report.wording import WORDS, number, outcome, percent, plural
 from harness.units import format_latency
+
+if TYPE_CHECKING:
+    from harness.measure.matrix_values import Cell, Choice, Costs, Ratio
 
 ANSWERS = {
     ComparisonVerdict.REGRESSION: "slower",
@@ -21,6 +24,7 @@ ANSWERS = {
 # Differences below these shares of the other's value are not worth a sentence.
 _WORTH_TELLING = {"start": 0.05, "memory": 0.02, "size": 0.005}
 _NAMED = 3
+NO_INTERVAL = "too few blocks"
 
 
 def figure(value: float) -> str:
@@ -31,6 +35,16 @@ def figure(value: float) -> str:
 def interval(low: float | None, high: float | None) -> str:
     """``0.43 to 0.45``, empty without one."""
     return "" if low is None or high is None else f"{figure(low)} to {figure(high)}"
+
+
+def ratio_interval(ratio: Ratio) -> str:
+    """The interval of a ratio, or why it has none."""
+    return interval(ratio.low, ratio.high) or (NO_INTERVAL if ratio.paired else "—")
+
+
+def detectable(mde: float | None) -> str:
+    """The least relative change that would have been seen nine times in ten: ``2.1 %``; an em dash where unknown."""
+    return "—" if mde is None else percent(100 * mde)
 
 
 def answer(ratio: Ratio) -> str:
@@ -123,10 +137,12 @@ def _margin(choice: Choice) -> str:
     if ratio is None:
         return f"but it cannot be compared with {second.name}"
     told = interval(ratio.low, ratio.high)
-    if not ratio.told_apart:
+    if not ratio.decided:
         level = [second.name, *(name for name in choice.level_with if name != second.name)]
         more = f" and {len(level) - _NAMED} more" if len(level) > _NAMED else ""
-        bounds = f" (their ratio is {told})" if told else " (there is no interval)"
+        bounds = f" (their ratio is {told})" if told else f" ({NO_INTERVAL})"
+        if ratio.told_apart and ratio.verdict is not None and ratio.verdict is not ComparisonVerdict.SAME:
+            bounds = f" (inconclusive{f': {ratio.notes[0]}' if ratio.notes else ''}; their ratio is {told})"
         return f"not told apart from {', '.join(level[:_NAMED])}{more}{bounds}"
     how_sure = f"{ratio.confidence:.0%} interval".replace("%", " %")
     value = ratio.value

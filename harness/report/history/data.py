@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import fields
 
-from harness.measure.history import HistoryPoint, NightContext, SeriesHistory
+from harness.measure.history_series import HistoryPoint, NightContext, SeriesHistory
 from harness.report.history.words import change_words, relative
 from harness.units import parse_moment
 

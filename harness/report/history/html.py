@@ -7,7 +7,7 @@ from itertools import groupby
 from typing import Any
 
 from harness.measure.creep import BASELINE_NIGHTS, LEAST_NIGHTS, RECENT_NIGHTS
-from harness.measure.history import SeriesHistory
+from harness.measure.history_series import SeriesHistory
 from harness.report.history.data import page_data
 from harness.report.history.words import (
     GLYPHS,

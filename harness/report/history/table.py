@@ -7,7 +7,7 @@ import math
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, fields
 
-from harness.measure.history import NightContext, SeriesHistory
+from harness.measure.history_series import NightContext, SeriesHistory
 from harness.report.csv_files import Cell, csv_table
 from harness.report.history.words import change_words
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from harness.measure.history import HistoryChange, SeriesHistory
+from harness.measure.history_series import HistoryChange, SeriesHistory
 from harness.report.wording import plural
 
 GLYPHS = {"creeping": "↗", "stepped": "▟", "steady": "=", "too few nights": "…"}

@@ -44,10 +44,10 @@ class Answer:
     @property
     def kind(self) -> str:
         """The kind of the event; else the verdict of the figures, ``INCONCLUSIVE`` for a REGRESSION that the night did
-        not keep; ``SAME`` for what ran well."""
+        not keep; ``SAME`` for what ran well, and for one build against itself."""
         if self.event is not None:
             return self.event.kind
-        if self.change is None:
+        if self.change is None or (self.outcome is not None and self.outcome.same_build):
             return "SAME"
         undecided = (ComparisonVerdict.REGRESSION, ComparisonVerdict.CONTINUE)
         return "INCONCLUSIVE" if self.change.verdict in undecided else str(self.change.verdict)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 
 from harness.domain import EVENT_KINDS, MetricChange, Night
+from harness.measure.night_findings import both_ran
 from harness.report.wording import number, plural
 
 CALLING = ("REGRESSION", "NEWLY_FAILING")
@@ -89,6 +90,9 @@ def verdict_line(night: Night) -> str:
     """``REGRESSION: 1 regression, 2 undecided; 96 of 100 pairs unchanged``."""
     told = ", ".join(counted(kind, count) for kind, count in event_counts(night))
     pairs = plural(len(night.outcomes), "pair")
+    if not any(both_ran(outcome) for outcome in night.outcomes):
+        why = told or (f"{pairs} without a time" if night.outcomes else "")
+        return f"{night.verdict}: nothing was compared" + (f"; {why}" if why else "")
     return f"{night.verdict}: {told or 'nothing changed'}; {unchanged(night)} of {pairs} unchanged"
 
 
@@ -96,7 +100,9 @@ def unchanged(night: Night) -> int:
     """How many pairs were measured, differ in nothing, and are in no event."""
     named = {(one.series, one.device_id) for event in night.events for one in event.outcomes}
     return sum(
-        bool(one.changes) and str(one.verdict) == "SAME" and (one.series, one.device_id) not in named
+        bool(one.changes)
+        and (str(one.verdict) == "SAME" or one.same_build)
+        and (one.series, one.device_id) not in named
         for one in night.outcomes
     )
 

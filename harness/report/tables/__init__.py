@@ -5,8 +5,15 @@
 
 from __future__ import annotations
 
-from harness.report.tables.kinds import TABLES, build_table
+from typing import TYPE_CHECKING
+
+from harness.lazy import lazy_names
 from harness.report.tables.model import Cell, Table
 from harness.report.tables.render import FORMATS, render
 
+if TYPE_CHECKING:
+    from harness.report.tables.kinds import TABLES, build_table
+
 __all__ = ["FORMATS", "TABLES", "Cell", "Table", "build_table", "render"]
+
+__getattr__ = lazy_names(__name__, {"TABLES": "kinds", "build_table": "kinds"})

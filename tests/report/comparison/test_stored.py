@@ -15,7 +15,9 @@ from harness.domain import ContextDifference
 from harness.measure.stored_comparison import StoredRuns, compare_stored
 from harness.measure.stored_rows import Matched
 from harness.report.comparison import FORMATS
-from harness.report.comparison.stored import ROWS_SHOWN, StoredView, remedy, render_stored, stored_json
+from harness.report.comparison.stored import StoredView, render_stored, stored_json
+from harness.report.comparison.stored_tables import ROWS_SHOWN
+from harness.report.comparison.stored_view import remedy
 from tests.measure.matrices import RUN
 from tests.measure.test_stored_rows import Key
 from tests.report.hostile import NAMES, SCRIPT
@@ -41,9 +43,14 @@ def stored(count: int = 4, slower: int = 1, models: Any = None, **parts: Any) ->
     base = np.full(len(pairs), 10.0)
     candidate = np.where(np.arange(len(pairs)) < slower, 11.0, 10.0)
     ends = {("latency", end): (base * by, candidate * by) for end, by in (("ci_low", 0.99), ("ci_high", 1.01))}
+    effects = {("latency", "minimum_detectable_effect"): parts.pop("effects")} if "effects" in parts else {}
     alone = {side: tuple(parts.pop(side, ())) for side in ("only_base", "only_candidate")}
     runs = StoredRuns(
-        RUN, replace(RUN, run_id="run-2"), Matched(tuple(pairs), **alone), {LATENCY: (base, candidate), **ends}, **parts
+        RUN,
+        replace(RUN, run_id="run-2"),
+        Matched(tuple(pairs), **alone),
+        {LATENCY: (base, candidate), **ends, **effects},
+        **parts,
     )
     ids = [key.case_id for pair in pairs for key in pair] + [key.case_id for side in alone.values() for key in side]
     names = {
@@ -123,8 +130,35 @@ def test_hostile_names_stay_text(form: str) -> None:
     assert "\x1b" not in text or form == "csv"
 
 
-def test_the_command_is_quoted_for_a_shell() -> None:
+def test_the_advice_names_no_file_that_it_cannot_know() -> None:
     view = stored()
-    bad = replace(view.found.runs, base=replace(RUN, name="a; rm -rf ~"))
-    assert remedy(replace(view.found, runs=bad)) == "harness compare 'a; rm -rf ~.yaml' vision.yaml"
-    assert remedy(view.found) == "harness compare base/vision.yaml candidate/vision.yaml"
+    assert remedy(view.found).endswith(
+        "the sweep file of vision as it was for the base and as it was for the candidate"
+    )
+    other = replace(view.found.runs, base=replace(RUN, name="old"))
+    assert remedy(replace(view.found, runs=other)) == (
+        "harness compare BASE.yaml CANDIDATE.yaml, with the sweep files of old and vision"
+    )
+    text = render_stored(view, "terminal")
+    assert "vision.yaml" not in text
+    assert stored_json(view)["command"] == "harness compare BASE.yaml CANDIDATE.yaml"
+
+
+@pytest.mark.parametrize("form", ["terminal", "markdown", "html"])
+def test_every_latency_is_listed_while_they_are_few(form: str) -> None:
+    text = render_stored(stored(), form)
+    assert "Latencies, none of them a verdict" in text
+    assert text.count("1.00") >= 3
+    assert "Latencies" not in render_stored(stored(ROWS_SHOWN + 1), form)
+    plain = stored_json(stored())["latencies"]
+    assert [one["candidate_ms"] for one in plain] == [11.0, 10.0, 10.0, 10.0]
+
+
+def test_what_could_have_been_seen_is_always_said() -> None:
+    known = (np.array([3.0, np.nan, 3.0, 9.0]), np.array([3.0, 2.0, 3.0, 9.0]))
+    text = render_stored(stored(effects=known), "terminal", 200)
+    assert "Could be seen: 3.0 % typically, 9.0 % at worst." in text
+    assert [line.split()[-1] for line in text.splitlines() if " 1.00 " in line] == ["—", "%", "%"]
+    line = next(csv.DictReader(io.StringIO(render_stored(stored(effects=known), "csv"))))
+    assert float(line["latency_minimum_detectable_effect_pct"]) == pytest.approx(3.0)
+    assert "What change could have been seen is not known" in render_stored(stored(), "terminal")

@@ -6,7 +6,8 @@ import numpy as np
 
 from harness.domain import Baseline, BaselineLink, ComparisonVerdict, ContextDifference, DatedOutcome
 from harness.domain.comparisons import series_id_of
-from harness.measure.history import Contexts, NightContext, SeriesHistory, series_histories
+from harness.measure.history import series_histories
+from harness.measure.history_series import Contexts, NightContext, SeriesHistory
 from tests.measure.histories import at, nights, noise, outcome
 from tests.report.hostile import NAMES
 

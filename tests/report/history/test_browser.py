@@ -22,6 +22,7 @@ pytestmark = [
 PAGES = {
     "history": lambda: history_html(farm()),
     "history of hostile names": lambda: history_html(hostile()),
+    "one night": lambda: history_html(farm(1)),
     "no history": lambda: history_html(()),
     "night": lambda: nightly_html(night()),
     "night of hostile names": lambda: nightly_html(hostile_night()),
@@ -141,6 +142,21 @@ def test_filters_leave_what_was_asked_for(page: Page, files: dict[str, str]) -> 
         "box.dispatchEvent(new Event('change')); })()"
     )
     assert page.run("document.querySelectorAll('figure:not([hidden])').length") == 1
+
+
+def test_one_night_stands_amid_days_and_not_amid_years(page: Page, files: dict[str, str]) -> None:
+    page.open(files["one night"])
+    wait(page, f"{DRAWN} > 0")
+    page.run(
+        "(() => { window.written = []; const draw = CanvasRenderingContext2D.prototype.fillText;"
+        "CanvasRenderingContext2D.prototype.fillText = function (text, ...rest) {"
+        "window.written.push(text); draw.call(this, text, ...rest); }; dispatchEvent(new Event('beforeprint')); })()"
+    )
+    written = page.run("window.written")
+    days = sorted({text for text in written if text.count("-") == 2})
+    assert "2026-01-01" in days
+    assert "2025-12-29" <= days[0] < days[-1] <= "2026-01-04"
+    assert page.problems == []
 
 
 def test_without_a_script_the_tables_stand_and_no_empty_charts(page: Page, files: dict[str, str]) -> None:

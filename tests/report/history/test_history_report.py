@@ -9,7 +9,8 @@ import re
 
 import pytest
 
-from harness.measure.history import SeriesHistory, series_histories
+from harness.measure.history import series_histories
+from harness.measure.history_series import SeriesHistory
 from harness.report.history.data import SCALE, page_data, seconds
 from harness.report.history.html import history_html
 from harness.report.history.table import COLUMNS, history_csv, history_json
@@ -50,15 +51,17 @@ def test_a_change_names_its_nights_and_what_was_new_then() -> None:
 # ---- terminal --------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("width", [80, 100, 140, 200])
+@pytest.mark.parametrize("width", [40, 60, 79, 80, 100, 140, 200])
 def test_the_table_fits_and_shows_changes_first(width: int) -> None:
     lines = history_text(FARM, width).splitlines()
     series = [line for line in lines if line.startswith("  ") and not line.startswith("   ")]
     assert len(series) == 16
-    assert all(len(line) <= width for line in series)
-    assert [("int8" in line) for line in series[:2]] == [True, True]
-    assert lines[2] == "phone-a (Phone A)"
-    assert "segment since 2026-03-02: system build: BP1A.250305 → BP2A.250605" in "\n".join(lines)
+    assert all(len(line) <= width for line in lines)
+    assert all("stepped" in line or "creeping" in line for line in series[:2])
+    assert lines[lines.index("") + 1] == "phone-a (Phone A)"
+    told = " ".join(" ".join(lines).split())
+    assert "segment since 2026-03-02: system build: BP1A.250305 → BP2A.250605" in told
+    assert any(bar in series[0] for bar in BARS) is (width >= 62)
 
 
 def test_a_sparkline_is_as_tall_as_the_change_and_flat_for_noise() -> None:
