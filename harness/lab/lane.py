@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager, suppress
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timezone
 from pathlib import Path
@@ -86,6 +86,7 @@ class Lane:
         self._waiter = Waiter(device, context.settings, context.interrupt, context.post, context.clock, context.sleep)
         self._gated: int | None = None  # the block for which the gate was passed
         self._ungated = ""  # why the present block began without the gate
+        self._has_turn = False  # whether the turn on the host's cores is the whole block's
         self._spoilt = ""  # why both arms of the present block are to be made again
         self._came_further = False  # whether the present accuracy pass scored a chunk
 
@@ -98,8 +99,9 @@ class Lane:
         """
         index = first_index
         for group in together(tasks):
-            if not self._do_together(group, index):
-                return False
+            with self._turn_of_block(group) as mine:
+                if not mine or not self._do_together(group, index):
+                    return False
             index += len(group)
         return True
 
@@ -245,13 +247,28 @@ class Lane:
             self._ungated,
         ).run()
 
-    def _turn(self, case: Case) -> AbstractContextManager[bool]:
-        """While no other lane measures on the CPUs of `case`, if they are of this host; false after an interrupt."""
+    @contextmanager
+    def _turn_of_block(self, tasks: Sequence[Task]) -> Iterator[bool]:
+        """The arms of a block have one turn: nothing runs between them. What stands alone takes turns by itself."""
+        if len(tasks) < 2:
+            yield True
+            return
+        with self._turn(*(task.case for task in tasks)) as mine:
+            self._has_turn = True
+            try:
+                yield mine
+            finally:
+                self._has_turn = False
+
+    def _turn(self, *cases: Case) -> AbstractContextManager[bool]:
+        """While no other lane measures on the CPUs of `cases`, if they are of this host; false after an interrupt."""
+        if self._has_turn:
+            return nullcontext(True)
         context, device_id = self._context, self.device.device_id
-        cpus: tuple[int, ...] = ()
-        if measures_here(device_id):
+        cpus: set[int] = set()
+        for case in cases if measures_here(device_id) else ():
             with suppress(UsageError):  # the runtime makes a row of it
-                cpus = self.device.choose_cpus(case.backend.cores, case.backend.threads)
+                cpus.update(self.device.choose_cpus(case.backend.cores, case.backend.threads))
         return context.turns.of(
             cpus, context.interrupt.stop, lambda reason: context.post(Waiting(device_id, reason, context.clock()))
         )

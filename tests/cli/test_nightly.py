@@ -59,6 +59,7 @@ def farm(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Farm:
     monkeypatch.setattr("harness.lab.baseline.prepare", prepare)
     monkeypatch.setattr("harness.lab.baseline.offers_of", offers)
     monkeypatch.setattr("harness.lab.nightly.offers_of", offers)
+    monkeypatch.setattr("harness.lab.interpreters.offers_of", offers)
     return made
 
 

@@ -55,9 +55,7 @@ def test_three_rounds_are_a_run_of_24_blocks() -> None:
     assert [event.block for event in events if isinstance(event, InvocationStarted)] == [0, 8, 16]
     assert [event.block for event in events if isinstance(event, InvocationFinished)] == [7, 15, 23]
     assert not any(event.final for event in events if isinstance(event, RowUpdated))
-    assert [event for event in events if isinstance(event, RunFinished)] == [
-        RunFinished("r9", "finished", (), "", 9.0)
-    ]
+    assert [event for event in events if isinstance(event, RunFinished)] == [RunFinished("r9", "finished", (), "", 9.0)]
     assert isinstance(events[-1], RunFinished)
 
 

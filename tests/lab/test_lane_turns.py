@@ -10,12 +10,12 @@ from threading import Event as Flag
 import pytest
 
 from harness.domain import InvocationRequest, InvocationResult, MeasureSettings, Purpose
-from harness.events import Event, Waiting
+from harness.events import Event, InvocationFinished, Waiting
 from harness.lab.lane import Lane
 from harness.lab.tasks import Task
 from harness.lab.turns import Turns
 from harness.store import Store
-from tests.lab.test_lane import CASE, GOOD, Bench, Phone, Scripted
+from tests.lab.test_lane import CASE, GOOD, OTHER, Bench, Phone, Scripted
 
 ALL_CPUS = range(1024)
 
@@ -100,6 +100,26 @@ def test_a_phone_does_not_wait_for_lanes_of_the_host(two: Two) -> None:
     with two.turns.of(ALL_CPUS, Flag()):
         assert lane.run([Task(CASE, Purpose.TIMING, 0, 0)])
     assert runtime.calls == 1
+
+
+def test_nobody_measures_there_between_the_arms_of_a_block(two: Two) -> None:
+    lane, _ = two.lane(Phone())
+    between: list[bool] = []
+
+    def post(event: Event) -> None:
+        if isinstance(event, InvocationFinished):
+            at_once = Flag()
+            at_once.set()
+            with two.turns.of(ALL_CPUS, at_once) as mine:
+                between.append(mine)
+
+    lane._context = replace(lane._context, post=post)
+    assert lane.run([Task(CASE, Purpose.TIMING, 0, 0)])
+    assert between == [True], "what stands alone leaves the core to others"
+    for block in (1, 2):
+        arms = enumerate((CASE, OTHER))
+        assert lane.run([Task(case, Purpose.TIMING, block, order, "series") for order, case in arms])
+    assert between[1:] == [False] * 4
 
 
 def ticking():  # type: ignore[no-untyped-def]

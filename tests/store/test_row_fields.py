@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -80,6 +82,12 @@ def test_rows_of_other_runs_in_between_are_left_out(path: Path) -> None:
         store.create_run(build.run("run-2"), [(one, build.DEVICE) for one in CASES])
         store.save_rows([build.row(CASES[2], run_id="run-2")])
         assert [key.case_id for key in store.row_keys("run-2")] == [CASES[2].case_id]
+        with closing(sqlite3.connect(path)) as raw, raw:  # a late case, so that run-2 lies inside run-1
+            columns = "run_number, 'late', 9, device_id, case_json"
+            raw.execute(
+                "INSERT INTO bench_case (run_number, case_id, position, device_id, case_json) "
+                f"SELECT {columns} FROM bench_case WHERE number = 1"
+            )
         assert len(store.row_keys("run-1")) == 2
         store.create_run(build.run("run-3"), [])
         assert store.row_table("run-3", ("model", "variant")) == ((), [])
