@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+EDGE_TPU_OPERATOR = "edgetpu-custom-op"  # what edgetpu_compiler puts in the place of all that it maps
+
 # How XNNPACK's names of kernels begin, or what they hold, and the operators that they compute. The first that fits.
 _XNNPACK = (
     ("DWConv", "DEPTHWISE_CONV_2D"),

@@ -20,9 +20,9 @@ from harness.inspect.delegate_operators import (
     XNNPACK_INTEGER,
 )
 from harness.inspect.model import FLOATS, QUANTIZED, Graph, Operator, Tensor
+from harness.operator_names import EDGE_TPU_OPERATOR
 
 EXPECTED, NOT_EXPECTED, UNKNOWN = "expected", "not expected", "unknown"
-EDGE_TPU_OPERATOR = "edgetpu-custom-op"
 _EDGE_TPU = "Edge TPU"
 _NOT_LISTED = "not in its list of operators"
 

@@ -6,9 +6,9 @@ from collections import Counter
 from collections.abc import Sequence
 
 from harness.inspect.analysis import DelegateSummary, Report
-from harness.inspect.delegates import EDGE_TPU_OPERATOR
 from harness.inspect.islands import Island
 from harness.inspect.model import Graph, Tensor
+from harness.operator_names import EDGE_TPU_OPERATOR
 from harness.report.wording import number, percent, plural
 from harness.units import bytes_to_mb
 

@@ -18,7 +18,7 @@ import numpy as np
 from harness.domain import ComparisonVerdict, InvocationRecord, Purpose, Status
 from harness.measure.change_rules import LATENCY_SHARE
 from harness.measure.invocation import InvocationSummary, summarise_result
-from harness.measure.modes import Modes, find_modes
+from harness.measure.modes import Modes, find_modes, halves
 from harness.measure.paired_test import sign_test, yuen_test
 from harness.measure.statistics import minimum_detectable_effect, trimmed_mean
 
@@ -234,12 +234,10 @@ def _every_mode_shifts(
 ) -> bool:
     """Whether the fast and the slow mode both moved in the direction of the verdict: then the case did change.
 
-    An arm with one mode stands for both of its modes with its median.
+    Where the machine has two speeds, chance may show them in one arm only: the other one is split, too. One that has a
+    single mode is split into halves that hardly differ, and so hardly differs from its median.
     """
-    a, b = (
-        modes or Modes(*2 * (float(np.median([pair[arm].median_ms for pair in used])),), slow_share=0.0)
-        for arm, modes in enumerate((modes_a, modes_b))
-    )
+    a, b = (modes or halves([pair[arm].median_ms for pair in used]) for arm, modes in enumerate((modes_a, modes_b)))
     shifts = (b.fast_ms / a.fast_ms - 1.0, b.slow_ms / a.slow_ms - 1.0)
     if verdict is ComparisonVerdict.REGRESSION:
         return min(shifts) >= min_effect

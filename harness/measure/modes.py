@@ -33,15 +33,32 @@ def find_modes(medians_ms: Sequence[float]) -> Modes | None:
     count = len(medians_ms)
     if count < MIN_INVOCATIONS:
         return None
+    found, explained = _best_split(medians_ms)
+    near = found.slow_ms / found.fast_ms - 1.0 <= MIN_SEPARATION
+    return None if near or explained < explained_by_chance(count) else found
+
+
+def halves(medians_ms: Sequence[float]) -> Modes:
+    """The best split in two groups of at least 25 % each, whether or not two modes describe the values better than
+    one: what to hold against the modes of another arm.
+
+    Raises:
+        ValueError: fewer than 2 values.
+    """
+    if len(medians_ms) < 2:
+        raise ValueError("one value cannot be split")
+    return _best_split(medians_ms)[0]
+
+
+def _best_split(medians_ms: Sequence[float]) -> tuple[Modes, float]:
+    """The groups, and the share of the variance of the logarithms that they explain."""
+    count = len(medians_ms)
     logs = np.sort(np.log(np.asarray(medians_ms, np.float64)))
-    total = float(((logs - logs.mean()) ** 2).sum())
     least = math.ceil(MIN_SHARE * count)
-    splits = [(_within(logs[:cut]) + _within(logs[cut:]), cut) for cut in range(least, count - least + 1)]
-    within, cut = min(splits)
-    fast, slow = float(logs[:cut].mean()), float(logs[cut:].mean())
-    if within > (1.0 - explained_by_chance(count)) * total or slow - fast <= math.log1p(MIN_SEPARATION):
-        return None
-    return Modes(math.exp(fast), math.exp(slow), (count - cut) / count)
+    within, cut = min((_within(logs[:cut]) + _within(logs[cut:]), cut) for cut in range(least, count - least + 1))
+    total = _within(logs)
+    modes = Modes(math.exp(logs[:cut].mean()), math.exp(logs[cut:].mean()), (count - cut) / count)
+    return modes, 1.0 - within / total if total else 0.0
 
 
 def explained_by_chance(count: int) -> float:

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 from harness.content import content_id
 from harness.domain import Status, VariantFile
+from harness.operator_names import EDGE_TPU_OPERATOR
 from harness.prepare.cache import Entry
-from harness.prepare.litert_file import EDGE_TPU_OPERATOR
 from harness.prepare.rows import MODEL_FILE, Rows, StepError, described, file_facts
 from harness.prepare.source import CODE_VERSION, Source
 

@@ -15,12 +15,12 @@ from pathlib import Path
 from typing import Any
 
 from harness.errors import ModelFileError
+from harness.operator_names import EDGE_TPU_OPERATOR
 from harness.prepare.faults import UnsupportedModelError, missing
 from harness.prepare.litert_run import allocated
 
 FLOATS = ("float16", "float32", "float64", "bfloat16")
 QUANTIZED = ("int2", "int4", "int8", "uint8", "int16")
-EDGE_TPU_OPERATOR = "edgetpu-custom-op"
 USABLE_INPUTS = ("float32", "int8", "uint8", "int16", "int32", "int64", "bool")
 
 

@@ -268,6 +268,21 @@ def test_two_speeds_that_both_shift_are_a_regression() -> None:
     assert outcome.verdict is Verdict.REGRESSION
 
 
+def test_speeds_of_the_machine_that_show_in_one_arm_only_hide_no_regression() -> None:
+    """Both arms are slow in two blocks of five; the spread of one hides that from the rule for a single arm."""
+    rng = np.random.default_rng(3)
+    modes = 0.16 * (np.arange(30) % 5 < 2)
+    logs = np.stack([modes, modes + 0.05], axis=1) + rng.normal(0.0, [0.045, 0.01], (30, 2))
+    arm_a, arm_b = (
+        tuple(BlockMedian(block, (block + arm) % 2, math.exp(logs[block, arm])) for block in range(30))
+        for arm in (0, 1)
+    )
+    outcome = compare_blocks(arm_a, arm_b)
+    assert outcome.modes_a is None
+    assert outcome.modes_b is not None
+    assert outcome.verdict is Verdict.REGRESSION
+
+
 @pytest.mark.parametrize(("fast_shift", "slow_shift"), [(0.10, 0.0), (0.0, 0.10)])
 def test_two_speeds_of_which_one_shifts_are_no_verdict(fast_shift: float, slow_shift: float) -> None:
     rng = np.random.default_rng(2)

@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from harness.errors import ModelFileError
-from harness.prepare.edgetpu.integers import CUSTOM_OP, not_integer, uncompilable
+from harness.operator_names import EDGE_TPU_OPERATOR
+from harness.prepare.edgetpu.integers import not_integer, uncompilable
 from harness.prepare.faults import missing
 from harness.prepare.litert_file import described, read_graph
 
@@ -52,7 +53,7 @@ def _runtime_versions(content: bytes, path: Path) -> Iterator[int]:
         graph = model.Subgraphs(0)
         for index in range(graph.OperatorsLength()):
             operator = graph.Operators(index)
-            if model.OperatorCodes(operator.OpcodeIndex()).CustomCode() == CUSTOM_OP.encode():
+            if model.OperatorCodes(operator.OpcodeIndex()).CustomCode() == EDGE_TPU_OPERATOR.encode():
                 version = package_version(bytes(operator.CustomOptionsAsNumpy()))
                 if version is not None:
                     yield version

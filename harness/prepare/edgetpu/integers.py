@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Protocol
 
+from harness.operator_names import EDGE_TPU_OPERATOR
+
 EIGHT_BIT = ("int8", "uint8")
 _FLOATS = ("float16", "bfloat16", "float32", "float64")
 _NOT_COMPUTED = ("int16", "int4", "int2", "uint4")
-CUSTOM_OP = "edgetpu-custom-op"
 # Conversions follow from something else that is named, SHAPE looks at no value, and what is compiled is done.
-_NO_ARITHMETIC = ("QUANTIZE", "DEQUANTIZE", "SHAPE", CUSTOM_OP)
+_NO_ARITHMETIC = ("QUANTIZE", "DEQUANTIZE", "SHAPE", EDGE_TPU_OPERATOR)
 
 
 class TensorLike(Protocol):

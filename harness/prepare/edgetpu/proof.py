@@ -14,8 +14,8 @@ from typing import Any
 import harness
 from harness.domain import EdgeTpuMapping, MappedOperator, TensorInfo
 from harness.errors import HarnessError, MissingDependencyError, ModelFileError
+from harness.operator_names import EDGE_TPU_OPERATOR
 from harness.prepare.cache import Cache
-from harness.prepare.edgetpu.integers import CUSTOM_OP
 from harness.prepare.edgetpu.log import CompilerLog, ModelLog
 from harness.prepare.faults import REMEDY_MARK
 from harness.prepare.inspection import require_model_file, tensors_from_json
@@ -51,7 +51,7 @@ class FileFacts:
     @cached_property
     def custom_operators(self) -> int:
         """Parts on the Edge TPU."""
-        return dict(self.operators).get(CUSTOM_OP, 0)
+        return dict(self.operators).get(EDGE_TPU_OPERATOR, 0)
 
     @property
     def compiled(self) -> bool:
@@ -61,7 +61,7 @@ class FileFacts:
     @property
     def left(self) -> tuple[MappedOperator, ...]:
         """The operators that the CPU computes."""
-        return tuple(MappedOperator(name, count, ON_CPU) for name, count in self.operators if name != CUSTOM_OP)
+        return tuple(MappedOperator(name, count, ON_CPU) for name, count in self.operators if name != EDGE_TPU_OPERATOR)
 
 
 def read_facts(path: Path) -> FileFacts:
