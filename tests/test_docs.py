@@ -23,7 +23,7 @@ from harness.errors import TaskError
 from harness.prepare import recipe_names
 from harness.runtimes.delegates import TABLE, Delegate, Option
 from harness.sweep import expand, load_sweep, parse_sweep
-from harness.sweep.fields import BackendMapping
+from harness.sweep.backend_fields import BackendMapping
 
 ROOT = Path(__file__).parent.parent
 OTHER_PAGES = ("README.md", "CONTRIBUTING.md", "CHANGELOG.md", "models/README.md")

@@ -20,25 +20,16 @@ from harness.domain import (
     RuntimeRef,
     Target,
 )
+from harness.sweep.backend_fields import BackendMapping, CpuOptions
 from harness.sweep.field_types import SLUG, SLUG_WORDS
-from harness.sweep.fields import (
-    BackendMapping,
-    CpuOptions,
-    EdgeTpuCompilerOptions,
-    Exclusion,
-    Measure,
-    RuntimeMapping,
-    RuntimeName,
-    Settings,
-    SweepFile,
-    TargetMapping,
-    TargetName,
-)
+from harness.sweep.fields import Exclusion, Measure, Settings, SweepFile
 from harness.sweep.findings import Finding, KeyPath, dotted, printable, suggestion
 from harness.sweep.model import ExcludeRule, NightlySettings, Priority, Sweep
 from harness.sweep.model_fields import WEIGHTS, ModelMapping, TaskOptions
 from harness.sweep.nightly_fields import Nightly
 from harness.sweep.prune import PrunedView
+from harness.sweep.runtime_fields import EdgeTpuCompilerOptions, RuntimeMapping, RuntimeName
+from harness.sweep.target_fields import TargetMapping, TargetName
 
 MAX_CASES = 100_000
 _PATHS = {"path", "libraries", "library"}

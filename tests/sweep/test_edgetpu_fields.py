@@ -9,7 +9,7 @@ import pytest
 
 from harness.domain import Backend, EdgeTpuCompiler, RuntimeRef, Target
 from harness.sweep import expand
-from harness.sweep.fields import EdgeTpuCompilerOptions
+from harness.sweep.runtime_fields import EdgeTpuCompilerOptions
 from tests.sweep.sweeps import finding, parse
 from tests.sweep.test_schema import PAGE, defaults_in
 

@@ -9,9 +9,11 @@ from hypothesis import strategies as st
 
 from harness.errors import SweepFileError
 from harness.sweep import Sweep, expand, parse_sweep
-from harness.sweep.fields import BackendMapping, CpuOptions, Exclusion, Measure, SweepFile, TargetMapping
+from harness.sweep.backend_fields import BackendMapping, CpuOptions
+from harness.sweep.fields import Exclusion, Measure, SweepFile
 from harness.sweep.load import MAX_BYTES
 from harness.sweep.model_fields import ModelMapping
+from harness.sweep.target_fields import TargetMapping
 from tests.sweep.sweeps import KNOWN
 
 SLOW = settings(deadline=2000, max_examples=100, suppress_health_check=[HealthCheck.too_slow])

@@ -14,7 +14,8 @@ from harness.accuracy import TASK_NAMES
 from harness.accuracy.readers import READERS
 from harness.domain import VARIANTS, AccuracySettings, Backend, DeviceSettings, Gate, MeasureSettings
 from harness.sweep import json_schema
-from harness.sweep.fields import Accuracy, CpuOptions, Exclusion, Measure, SweepFile
+from harness.sweep.backend_fields import CpuOptions
+from harness.sweep.fields import Accuracy, Exclusion, Measure, SweepFile
 from harness.sweep.model import names_of
 from harness.sweep.model_fields import Reader, TaskName, VariantName
 from harness.sweep.schema import allowed_at, homes_of, keys_at, main
