@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
 MODELS = "digits_cnn"
 VARIANTS = ("float32", "int8")
-_EDGE_TPU = re.compile(r"(?:edgetpu-.+-)?(usb|pci):?(\d+)")
+_EDGE_TPU = re.compile(r"(?:edgetpu-(?P<host>.+)-)?(?P<kind>usb|pci):?(?P<number>\d+)|(?P<any>:\d+)")
 
 
 @click.command(cls=JudgingCommand)
@@ -156,8 +156,9 @@ def _target(device: str) -> Target:
     if device == "edgetpu":
         return Target("edgetpu")
     edge_tpu = _EDGE_TPU.fullmatch(device)
-    if edge_tpu:
-        return Target("edgetpu", (("device", f"{edge_tpu[1]}:{edge_tpu[2]}"),))
+    if edge_tpu and edge_tpu["host"] in (None, _host_id().removeprefix("host-")):
+        name = edge_tpu["any"] or f"{edge_tpu['kind']}:{edge_tpu['number']}"
+        return Target("edgetpu", (("device", name),))
     return Target("adb", (("serial", device),))
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import tempfile
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
@@ -22,6 +23,13 @@ if TYPE_CHECKING:
 
 _DEFAULTS = EdgeTpuCompiler()
 _LABEL_WIDTH = 12
+
+
+def _a_number(value: float) -> float:
+    """The range of an option lets NaN through."""
+    if math.isnan(value):
+        raise click.BadParameter("it is not a number")
+    return value
 
 
 @click.command("compile-edgetpu")
@@ -75,7 +83,8 @@ _LABEL_WIDTH = 12
 @click.option(
     "--timeout",
     "timeout_s",
-    type=click.FloatRange(min=0, min_open=True),
+    type=click.FloatRange(min=0, max=86400, min_open=True),
+    callback=lambda _, __, value: _a_number(value),
     default=_DEFAULTS.timeout_s,
     show_default=True,
     metavar="SECONDS",
@@ -208,8 +217,8 @@ def _told(mapping: EdgeTpuMapping) -> Iterator[tuple[str, str]]:
     from harness.report.wording import plural
 
     if mapping.mapped is not None:
-        total = mapping.mapped + (mapping.on_cpu or 0)
-        yield "mapped", f"{mapping.mapped} of {plural(total, 'operator')}, in {plural(mapping.subgraphs, 'part')}"
+        total = "" if mapping.on_cpu is None else f" of {mapping.mapped + mapping.on_cpu}"
+        yield "mapped", f"{mapping.mapped}{total} operators, in {plural(mapping.subgraphs, 'part')}"
     for operator in mapping.operators:
         if not operator.mapped:
             yield "on the CPU", f"{operator.count} {operator.name}: {operator.status}"

@@ -116,6 +116,7 @@ def _to_take_away(rows: tuple[ResultRow, ...]) -> Iterator[RenderableType]:
 def _how_to_resume(state: DashboardState, resume_command: str) -> Text:
     done, planned = eta.done_invocations(state), eta.planned_invocations(state)
     figures = f"{done} of {planned} invocations" if state.end is None else f"{done} invocations"
-    line = Text(f"Interrupted. {figures} are kept; go on with  ")
+    why = "A device was lost" if state.end is not None and state.end.state == "incomplete" else "Interrupted"
+    line = Text(f"{why}. {figures} are kept; go on with  ")
     line.append(clean(resume_command), style="bold")
     return line

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from harness.domain import InvocationRecord, Purpose, Status
-from harness.lab.tasks import MAX_ATTEMPTS
+from harness.lab.tasks import attempts_allowed
 from harness.measure import BlockMedian, block_medians
 
 
@@ -80,4 +80,5 @@ def _pass_began(tries: Sequence[InvocationRecord]) -> int:
 
 
 def _is_over(tries: Sequence[InvocationRecord]) -> bool:
-    return tries[-1].result.status is not Status.OFFLINE or len(tries) >= MAX_ATTEMPTS
+    status, began = tries[-1].result.status, _pass_began(tries)
+    return sum(record.attempt >= began for record in tries) >= attempts_allowed(status)

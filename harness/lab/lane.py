@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext, suppress
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timezone
 from pathlib import Path
@@ -86,7 +86,7 @@ class Lane:
         self._waiter = Waiter(device, context.settings, context.interrupt, context.post, context.clock, context.sleep)
         self._gated: int | None = None  # the block for which the gate was passed
         self._ungated = ""  # why the present block began without the gate
-        self._has_turn = False  # whether the turn on the host's cores is the whole block's
+        self._block_turn: ExitStack | None = None  # the turn on the host's cores, while it is a whole block's
         self._spoilt = ""  # why both arms of the present block are to be made again
         self._came_further = False  # whether the present accuracy pass scored a chunk
 
@@ -99,9 +99,8 @@ class Lane:
         """
         index = first_index
         for group in together(tasks):
-            with self._turn_of_block(group) as mine:
-                if not mine or not self._do_together(group, index):
-                    return False
+            if not self._do_together(group, index):
+                return False
             index += len(group)
         return True
 
@@ -112,15 +111,24 @@ class Lane:
         for made in range(1, REDO + 2):
             self._spoilt = ""
             attempt = max(ledger[task.case.case_id].next_attempt(task) for task in tasks)  # see harness.lab.blocks
-            for index, task in enumerate(tasks, first_index):
-                if self._context.interrupt.stop.is_set() or self._taken_over():
-                    return False
-                if not ledger[task.case.case_id].given_up() and not self._do(task, index, attempt):
+            if len(tasks) > 1 and not self._pass_gate(tasks[0]):  # nobody waits for the core meanwhile
+                return False
+            with self._turn_of_block(tasks) as mine:
+                if not mine or not self._do_each(tasks, first_index, attempt):
                     return False
             if not self._spoilt or made > REDO or not all(ledger[task.case.case_id].succeeded(task) for task in tasks):
                 break
             self._gated = None  # once more through the gate
             self.say("warning", f"{tasks[0].pair}: {self._spoilt}, measuring both arms of the block again")
+        return True
+
+    def _do_each(self, tasks: Sequence[Task], first_index: int, attempt: int) -> bool:
+        """One task after the other; false when it was cut off."""
+        for index, task in enumerate(tasks, first_index):
+            if self._context.interrupt.stop.is_set() or self._taken_over():
+                return False
+            if not self._context.ledger[task.case.case_id].given_up() and not self._do(task, index, attempt):
+                return False
         return True
 
     def _taken_over(self) -> bool:
@@ -142,8 +150,10 @@ class Lane:
             # A pass of hours may be cut off often: while it comes further, that is not held against the case.
             attempt, tries = attempt + 1, 1 if self._came_further else tries + 1
             why = self._why_again(task, result, tries)
-            if result.status is Status.OFFLINE and not self._waiter.for_device():
-                return self._leave(task)
+            if result.status is Status.OFFLINE:
+                self._give_turn_back()
+                if not self._waiter.for_device():
+                    return self._leave(task)
             if not why:
                 break
             self.say("warning", f"{task.case.label}: {why}, trying once more")
@@ -253,16 +263,23 @@ class Lane:
         if len(tasks) < 2:
             yield True
             return
-        with self._turn(*(task.case for task in tasks)) as mine:
-            self._has_turn = True
+        with ExitStack() as turn:
+            mine = turn.enter_context(self._turn(*(task.case for task in tasks)))
+            self._block_turn = turn
             try:
                 yield mine
             finally:
-                self._has_turn = False
+                self._block_turn = None
+
+    def _give_turn_back(self) -> None:
+        """Others may measure while a lost device is waited for; what is left of the block takes turns one by one."""
+        if self._block_turn is not None:
+            self._block_turn.close()
+            self._block_turn = None
 
     def _turn(self, *cases: Case) -> AbstractContextManager[bool]:
         """While no other lane measures on the CPUs of `cases`, if they are of this host; false after an interrupt."""
-        if self._has_turn:
+        if self._block_turn is not None:
             return nullcontext(True)
         context, device_id = self._context, self.device.device_id
         cpus: set[int] = set()

@@ -16,11 +16,13 @@ def of_the_model(coverage: Coverage | None, mapping: EdgeTpuMapping | None) -> C
     """`coverage` in operators of the model, where the compiler counted them.
 
     A compiled file has one node for all that is on the Edge TPU, so that its own count says little: 1 of 4 may be 264
-    of 267. A run that took nothing took nothing, whatever the compiler said.
+    of 267. The run itself has the last word: where the compiler's counts say something else, they are not used.
     """
-    if coverage is None or mapping is None or mapping.mapped is None or coverage.kind in ("none", "unknown"):
+    if coverage is None or mapping is None or mapping.mapped is None or mapping.on_cpu is None:
         return coverage
-    total = mapping.mapped + (mapping.on_cpu or 0)
+    if coverage.kind != ("partial" if mapping.on_cpu else "full"):
+        return coverage
+    total = mapping.mapped + mapping.on_cpu
     return replace(coverage, delegated_nodes=mapping.mapped, total_nodes=total, partitions=mapping.subgraphs)
 
 

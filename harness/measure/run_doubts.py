@@ -18,8 +18,8 @@ def run_doubts(run: RunRecord, cases: int | None = None, version: str = harness.
     found = []
     if cases == 0:
         found.append("The run has no cases.")
-    if run.state != "finished":
-        found.append(f"The run is {run.state}: cases may be missing or have few invocations.")
+    if doubt := unfinished(run):
+        found.append(doubt)
     if went_backwards(run):
         found.append(
             f"The computer's clock went backwards: the run began at {run.started_at} and ended at {run.finished_at}. "
@@ -28,6 +28,11 @@ def run_doubts(run: RunRecord, cases: int | None = None, version: str = harness.
     if run.harness_version != version:
         found.append(f"The run was made by harness {run.harness_version or '?'}, this is {version}.")
     return tuple(found)
+
+
+def unfinished(run: RunRecord) -> str:
+    """What that a run broke off means for its rows; empty for one that came to its end."""
+    return "" if run.state == "finished" else f"The run is {run.state}: cases may be missing or have few invocations."
 
 
 def went_backwards(run: RunRecord) -> bool:

@@ -57,6 +57,8 @@ class Job:
 
 def compile_each(rows: Rows, context: Context) -> None:
     """The compiled variants of one model, each by itself. Its other variants have their rows."""
+    if context.cancel.is_set():  # what is missing then was not waited for
+        return
     for job in _jobs(rows):
         _carefully([job], context)
 

@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator, Sequence
 
 from harness.domain import ResultRow, RunView
+from harness.measure.run_doubts import unfinished
 from harness.metric_names import metric_label
 from harness.report.findings import findings
 from harness.report.takeaways import takeaways
@@ -44,6 +45,7 @@ def summary_md(view: RunView) -> str:
     """The verdict line, the three sentences, the table, and folded what to look at."""
     labels = Labels.of(view.rows)
     lines = [f"# {escape(view.run.name)}", "", f"**{verdict_line(view.rows)}.**", ""]
+    lines += [f"**{escape(doubt)}**", ""] if (doubt := unfinished(view.run)) else []
     lines += [f"{index}. {escape(sentence)}" for index, sentence in enumerate(takeaways(view), 1)]
     lines += ["", *_table(view.rows, labels), *_sustained(view), *_attention(view.rows, labels)]
     lines += [f"Run `{_code(view.run.run_id)}`, {escape(view.run.state)}, started {escape(view.run.started_at)}."]

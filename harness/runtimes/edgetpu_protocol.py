@@ -49,9 +49,9 @@ class EdgeTpuLibraries:
     @property
     def known_crash(self) -> str | None:
         """Why these two crash together, if that is known."""
+        # The loaded library says what it is; the installed package may be another one than was loaded.
         _, _, version = self.package.partition(" ")
-        by_package = known_crash(self.tflite, self.tflite_version, version) if version else None
-        return by_package or known_crash(self.tflite, self.tflite_version, self.runtime)
+        return known_crash(self.tflite, self.tflite_version, self.runtime or version)
 
 
 def libraries_of(hello: Mapping[str, Any]) -> EdgeTpuLibraries | None:

@@ -148,11 +148,8 @@ class LiteRt(ScriptRuntime):
         if self._tpu is not None and not isinstance(hello, str):
             found = self._edgetpu_libraries(external, hello)
             if not isinstance(found, str):
-                return found.libedgetpu
-        try:
-            return f"{path.name} {file_sha256(path)[:8]}" if "/" in external.path else path.name
-        except OSError:
-            return path.name
+                return f"{found.libedgetpu}{_hash(external.path)}"
+        return f"{path.name}{_hash(external.path)}"
 
     # ---- one invocation ----------------------------------------------------------------------------------------------
 
@@ -190,3 +187,11 @@ class LiteRt(ScriptRuntime):
 def _request_bytes(request: InvocationRequest, cpus: tuple[int, ...], vulkan: Vulkan | None, stream: str = "") -> bytes:
     name, loader = (vulkan.name, vulkan.loader) if vulkan else ("", None)
     return request_bytes(request, cpus, accelerator=name, vulkan_loader=loader, stream=stream, idle_s=IDLE_S)
+
+
+def _hash(path: str) -> str:
+    """The beginning of a library's hash; empty for a name, which the loader looks for, and for what cannot be read."""
+    try:
+        return f" {file_sha256(Path(path))[:8]}" if "/" in path else ""
+    except OSError:
+        return ""

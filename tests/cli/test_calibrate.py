@@ -32,12 +32,18 @@ def profile(device_id: str = HOST.device_id, at: str = "", os_build: str = HOST.
     return DeviceProfile(device_id, at or utc_now(), os_build, (one,))
 
 
-@pytest.mark.parametrize("name", ["edgetpu", "usb:0", "edgetpu-bench-usb0"])
+@pytest.mark.parametrize("name", ["edgetpu", "usb:0", ":0", f"edgetpu-{HOST.device_id.removeprefix('host-')}-usb0"])
 def test_an_edge_tpu_that_is_not_there(harness: CommandLine, name: str) -> None:
     done = harness("calibrate", name, "--display", "none")
     assert done.returncode == 3, done.stdout + done.stderr
     assert "Edge TPU" in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_an_edge_tpu_of_another_host_is_not_this_hosts(harness: CommandLine) -> None:
+    done = harness("calibrate", "edgetpu-elsewhere-usb0", "--display", "none")
+    assert done.returncode == 3, done.stdout + done.stderr
+    assert "Edge TPU" not in done.stderr
 
 
 def test_the_profile_of_an_edge_tpu_is_found_by_its_names(harness: CommandLine, tmp_path: Path) -> None:

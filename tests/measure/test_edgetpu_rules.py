@@ -66,6 +66,15 @@ def test_a_mapping_without_counts_leaves_what_the_runtime_saw() -> None:
     assert of_the_model(None, MAPPING) is None
 
 
+def test_the_run_has_the_last_word_on_what_was_delegated() -> None:
+    """The log says that all was mapped, or not how much stayed; the run shows a node beside the compiled part."""
+    for on_cpu in (0, None):
+        assert of_the_model(ON_TPU, replace(MAPPING, on_cpu=on_cpu)) is ON_TPU
+    whole = Coverage("EDGETPU", 1, 1, 1)
+    assert of_the_model(whole, MAPPING) is whole
+    assert row(replace(MAPPING, on_cpu=0), require="full").verdict is Verdict.FELL_BACK
+
+
 def test_notes_tell_what_makes_the_latency() -> None:
     streamed = replace(MAPPING, off_chip_bytes=1_572_864, together=("posenet",))
     notes = "; ".join(mapping_notes(streamed))

@@ -127,7 +127,7 @@ def choice_sentence(choice: Choice) -> str:
         return f"{where}: none can be named, for no row is both trusted and right{barred}."
     latency = f"{choice.best.name}, {format_latency(choice.best.row.latency_p50_ms)} ms"
     if choice.second is None:
-        return f"{where}: {latency}, the only row that can be quoted{barred}."
+        return f"{where}: {latency}, the only row that can be named{barred}."
     return f"{where}: {latency}, {_margin(choice)}{_price(choice)}{barred}."
 
 

@@ -350,7 +350,7 @@ def start_of(pid: int) -> str:
     return Path(f"/proc/{pid}/stat").read_text().rpartition(") ")[2].split()[19]
 
 
-def wait_for(condition: object, limit_s: float = 8.0) -> None:
+def wait_for(condition: object, limit_s: float = 30.0) -> None:
     assert callable(condition)
     end = time.monotonic() + limit_s
     while not condition():
