@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import json
+import os
 import threading
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import asdict
 from functools import cached_property
 from pathlib import Path
@@ -20,18 +23,41 @@ _NOT_ASKED = ("command", "timeout_s", "together")
 
 
 class EdgeTpuTool:
-    """`settings` and the compiler that they name. Safe for several threads."""
+    """`settings` and the compiler that they name. Safe for several threads.
 
-    def __init__(self, settings: EdgeTpuCompiler) -> None:
-        self.settings = settings
+    `memory` is the file in which the last versions of compilers are written down.
+    """
+
+    def __init__(self, settings: EdgeTpuCompiler, memory: Path) -> None:
+        self.settings, self._memory = settings, memory
 
     @cached_property
     def version(self) -> str:
-        """``16.0.384591198``; empty when there is no compiler, or it does not say."""
+        """``16.0.384591198``; empty when there is no compiler, or it does not say.
+
+        One that cannot be asked now is taken for what it was the last time: what it has compiled is still there.
+        """
         from harness.prepare.edgetpu import Missing, compiler_version, find_compiler
 
-        found = find_compiler(self.settings)
-        return "" if isinstance(found, Missing) else compiler_version(found)
+        found, known = find_compiler(self.settings), self._known()
+        version = "" if isinstance(found, Missing) else compiler_version(found)
+        if version and version != known.get(self.settings.command):
+            self._keep({**known, self.settings.command: version})
+        return version or known.get(self.settings.command, "")
+
+    def _known(self) -> dict[str, str]:
+        """The last version of each command; nothing where the file is missing or damaged."""
+        try:
+            found = json.loads(self._memory.read_text(encoding="utf-8"))
+        except (OSError, ValueError):
+            return {}
+        return {str(name): str(value) for name, value in found.items()} if isinstance(found, dict) else {}
+
+    def _keep(self, versions: dict[str, str]) -> None:
+        partial = self._memory.with_name(f"{self._memory.name}.{os.getpid()}")
+        with suppress(OSError):  # it is asked again the next time
+            partial.write_text(json.dumps(versions), encoding="utf-8")
+            partial.replace(self._memory)
 
     @property
     def together(self) -> bool:

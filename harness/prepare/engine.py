@@ -74,7 +74,7 @@ def prepare(
     jobs = jobs or _cores()
     tools = tools or installed()
     runner = StepRunner(cache, jobs=jobs, timeout_s=timeout_s, cancel=stop, command=worker)
-    compiler = EdgeTpuTool(edgetpu)
+    compiler = EdgeTpuTool(edgetpu, cache.root / "edgetpu_compilers.json")
     done: dict[tuple[int, str], VariantFile] = {}
 
     def deliver(index: int, message: VariantFile | str) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import re
+import shlex
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path, PurePath
 from typing import Any
@@ -126,9 +127,10 @@ class Resolver:
     def _compiler(self, given: EdgeTpuCompilerOptions) -> EdgeTpuCompiler:
         fields = given.model_dump()
         fields["intermediate_tensors"] = tuple(fields["intermediate_tensors"])
-        command = given.command
-        if "/" in command and not any(letter in command for letter in " {"):
-            fields["command"] = str(self.folder / command)
+        program, space, rest = given.command.strip().partition(" ")
+        if "/" in program and not program.startswith(("/", "~", "{")):
+            path = str(self.folder / program)
+            fields["command"] = f"{shlex.quote(path)} {rest}" if space else path
         return EdgeTpuCompiler(**fields)
 
     def _backend(self, entry: str | BackendMapping) -> Backend:

@@ -66,7 +66,7 @@ def test_devices_lists_edge_tpus_beside_the_host(harness: CommandLine, root: Pat
         assert line in done.stdout, line
     found = listed(harness("devices", "--json"))
     stick, module = found[own_id("usb0")], found[own_id("pci0")]
-    assert (stick["kind"], stick["soc"], stick["state"]) == ("edgetpu", "Edge TPU", "ready")
+    assert (stick["kind"], stick["soc"], stick["state"]) == ("edgetpu", "Edge TPU at 2-1", "ready")
     assert ["edge tpu", "pci:0 at 0000:03:00.0"] in module["details"]
     assert found["Edge TPU 0000:04:00.0"]["state"] == "no driver"
 

@@ -330,3 +330,14 @@ def test_a_cancel_ends_the_compiler(
     rows = run([ref], ["int8", "edgetpu"], cancel=cancel)
     thread.join()
     assert [row.status for row in rows] == [Status.DONE, Status.INTERRUPTED]
+
+
+def test_what_was_compiled_is_still_there_when_the_compiler_is_not(run: Run, ref: ModelRef, compiler: Compiler) -> None:
+    """A build host that is down for a night takes no row of the Edge TPU with it."""
+    (before,) = run([ref], ["edgetpu"])
+    compiler.path.unlink()
+    (after,) = run([ref], ["edgetpu"])
+    assert (after.status, after.cached, after.path) == (Status.DONE, True, before.path)
+    (anew,) = run([ref], ["edgetpu"], edgetpu=compiler.settings(min_runtime_version=13))
+    assert anew.status is Status.FAILED
+    assert "is not on this host" in anew.reason

@@ -45,6 +45,21 @@ def test_the_interpreter_of_pycoral() -> None:
     )
 
 
+@pytest.mark.parametrize(
+    ("command", "resolved"),
+    [
+        ("bin/edgetpu_compiler", "dir/bin/edgetpu_compiler"),
+        ("./on_build.sh {folder} {arguments}", "dir/on_build.sh {folder} {arguments}"),
+        ("~/bin/edgetpu_compiler", "~/bin/edgetpu_compiler"),
+        ("/opt/edgetpu_compiler", "/opt/edgetpu_compiler"),
+        ("ssh build edgetpu_compiler {arguments}", "ssh build edgetpu_compiler {arguments}"),
+    ],
+)
+def test_the_compiler_lies_beside_the_sweep_file(command: str, resolved: str) -> None:
+    given = f"{MODELS}edgetpu_compiler: {{command: {json.dumps(command)}}}"
+    assert parse(given).edgetpu_compiler.command == resolved
+
+
 def test_every_setting_of_the_compiler() -> None:
     sweep = parse(
         f"""{MODELS}

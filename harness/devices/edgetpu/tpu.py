@@ -60,7 +60,8 @@ class EdgeTpu:
         return self._tpu.path
 
     def facts(self) -> DeviceFacts:
-        """The host's facts, and what is attached to it how."""
+        """The host's facts, and what is attached to it how. The port is part of its identity: two sticks are alike, and
+        their numbers change when another one is unplugged."""
         host, now = self._host.facts(), self._now()
         host_cpu = (("host cpu", host.soc),) if host.soc != host.model else ()
         return replace(
@@ -68,7 +69,7 @@ class EdgeTpu:
             device_id=self.device_id,
             kind="edgetpu",
             model=now.model,
-            soc="Edge TPU",
+            soc=f"Edge TPU at {now.port}",
             notes=(*notes_on(now), *host.notes),
             details=(*self._details(now), ("host", host.model), *host_cpu),
         )

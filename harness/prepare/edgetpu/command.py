@@ -49,8 +49,9 @@ class Program:
         if word == ARGUMENTS:
             return tuple(map(shlex.quote, arguments)) if self.remote else arguments
         before, inside, after = word.partition(ARGUMENTS)
-        parts = (before.replace(FOLDER, folder), after.replace(FOLDER, folder))
         # Inside a longer word they are part of a line that some shell reads: `sh -c "cd /tmp; compiler {arguments}"`.
+        place = shlex.quote(folder) if inside or self.remote else folder
+        parts = (before.replace(FOLDER, place), after.replace(FOLDER, place))
         return (f"{parts[0]}{shlex.join(arguments) if inside else ''}{parts[1]}",)
 
 

@@ -282,6 +282,6 @@ def _failure_of(error: OSError, folder: Path) -> Failure:
         return Failure(
             Status.FAILED,
             f"the disk of {folder} is full",
-            "Free space there, or give another cache directory with --cache.",
+            "Free space there, or give another folder.",
         )
     return Failure(Status.FAILED, f"{error.filename or folder}: {error.strerror or error}", "Give another folder.")

@@ -51,11 +51,11 @@ _RULES = (
     _Rule(
         r"No space left on device|Disk quota exceeded|ENOSPC",
         "the disk is full: {line}",
-        "Free space there, or give another cache directory with --cache.",
+        "Free space there, or give another folder.",
     ),
     _Rule(
         r"Exec format error|cannot execute binary file|qemu-\S+: Could not open",
-        "what was started is for another processor ({line}): edgetpu_compiler is for x86-64, this host is {machine}",
+        "what was started is not for this processor ({line}); edgetpu_compiler is for x86-64, this host is {machine}",
         "Run it on an x86-64 host by a command template (edgetpu_compiler: command), over ssh or in a container there.",
     ),
     _Rule(r"Model not quantized", "the compiler says that the model is not quantized", QUANTIZE),

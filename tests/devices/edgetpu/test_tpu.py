@@ -64,7 +64,7 @@ def test_it_is_a_device_with_a_name_for_libedgetpu(lab: Path) -> None:
 
 def test_the_facts_of_a_stick(lab: Path) -> None:
     facts = opened(lab, "usb").facts()
-    assert (facts.kind, facts.model, facts.soc) == ("edgetpu", "Coral USB Accelerator", "Edge TPU")
+    assert (facts.kind, facts.model, facts.soc) == ("edgetpu", "Coral USB Accelerator", "Edge TPU at 2-1")
     assert len(facts.cores) == 4
     assert facts.gpus == ()
     assert facts.notes[0].startswith("homogeneous cores")

@@ -109,6 +109,14 @@ def test_arguments_inside_a_line_for_a_shell_are_quoted() -> None:
     assert argv[1:] == ("-c", "cd /shared/place && edgetpu_compiler -i 'a;b c'")
 
 
+def test_a_folder_with_a_space_is_one_word_for_the_shell_that_reads_the_line() -> None:
+    folder = Path("/shared/my place")
+    assert (
+        program('sh -c "cd {folder} && compile {arguments}"').argv((), folder)[2].startswith("cd '/shared/my place' &&")
+    )
+    assert program("sh run.sh {folder} {arguments}").argv((), folder)[2] == "/shared/my place"
+
+
 def test_an_argument_that_looks_like_a_placeholder_stays_as_it_is() -> None:
     argv = program("sh run.sh {arguments}").argv(("{folder}", "{arguments}"), FOLDER)
     assert argv[2:] == ("{folder}", "{arguments}")
