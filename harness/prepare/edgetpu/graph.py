@@ -66,7 +66,7 @@ def _runtime_versions(content: bytes, path: Path) -> Iterator[int]:
 
 def package_version(options: bytes) -> int | None:
     """The `min_runtime_version` of the package in a compiled operator's options; None where there is none."""
-    from flatbuffers import flexbuffers  # type: ignore[import-untyped]
+    from flatbuffers import flexbuffers
 
     try:
         entries = flexbuffers.GetRoot(options).AsMap
@@ -80,7 +80,7 @@ def package_version(options: bytes) -> int | None:
 
 def _version(package: bytes) -> int | None:
     from flatbuffers import number_types
-    from flatbuffers.table import Table  # type: ignore[import-untyped]
+    from flatbuffers.table import Table
 
     if package[4:8] != _PACKAGE_ID:
         return None
