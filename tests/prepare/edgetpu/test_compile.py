@@ -228,7 +228,7 @@ def test_a_compiler_that_is_not_there(bench: Bench) -> None:
                 ("truncated", Status.FAILED, "int8_edgetpu.tflite cannot be used: the model is damaged"),
                 ("other_outputs", Status.FAILED, "has other outputs than its source: int8 1x1 instead of int8 1x3"),
                 ("invalid_model", Status.FAILED, "is not quantized"),
-                ("wrong_arch", Status.FAILED, "for another processor"),
+                ("wrong_arch", Status.FAILED, "not for this processor"),
                 ("timeout", Status.TIMEOUT, "gave up at its own timeout"),
                 ("garbage", Status.FAILED, "nothing that edgetpu_compiler prints"),
                 ("silent", Status.FAILED, "neither success nor failure"),
