@@ -12,6 +12,9 @@ from harness.cli.app import COMMANDS
 from harness.prepare import recipe_names
 from harness.sweep import expand, parse_sweep
 from tests.cli.command_line import MODELS, CommandLine
+from tests.edgetpu.fake_compiler import install
+from tests.edgetpu.pythons import standin_python
+from tests.edgetpu.sticks import put_stick
 from tests.phone.__main__ import litert_library
 from tests.phone.phone import VirtualPhone
 from tests.phone.server import AdbServer
@@ -20,6 +23,8 @@ ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 FIRST, SECOND, THIRD = re.split(r"## Job [23]", README)
 HOST, PHONES = FIRST.split("### Android phones")
+SIDE_BY_SIDE = THIRD[THIRD.index("### Phones and Edge TPUs") : THIRD.index("A delegate that wins the first minute")]
+DELEGATES = THIRD.replace(SIDE_BY_SIDE, "")
 MODELS_LINES = "models: [{file: small.tflite}]\nvariants: [float32]\n"
 PAGES = sorted(
     [ROOT / "README.md", ROOT / "CONTRIBUTING.md", ROOT / "models" / "README.md", *(ROOT / "docs").glob("*.md")]
@@ -126,7 +131,7 @@ def test_every_comparison_of_the_third_job_runs(harness: CommandLine) -> None:
         shutil.copyfile(MODELS / "float32.tflite", harness.folder / f"{name}.tflite")
     assert harness("run", "sweep.yaml").returncode in (0, 1)
     interpreter = f"runtime={{litert: {{python: {sys.executable}}}}}"
-    compared = [words for words in harness_commands(THIRD) if words[0] == "compare"]
+    compared = [words for words in harness_commands(DELEGATES) if words[0] == "compare"]
     assert len(compared) == 4
     for words in compared:
         given = [interpreter if word.startswith("runtime=") else word for word in words]
@@ -135,6 +140,39 @@ def test_every_comparison_of_the_third_job_runs(harness: CommandLine) -> None:
         assert done.returncode in (0, 1, 4), (words, done.stdout, done.stderr)
         assert "Traceback" not in done.stderr
     assert (harness.folder / "delegates.html").exists()
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(300)
+def test_every_command_for_edge_tpus_runs(
+    harness: CommandLine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In the README's order, with stand-ins for the Edge TPU, pycoral and the compiler, and the host in place of a
+    phone."""
+    pytest.importorskip("ai_edge_litert")
+    root = tmp_path / "root"
+    put_stick(root)
+    monkeypatch.setenv("HARNESS_EDGETPU_ROOT", str(root))
+    python = standin_python(tmp_path / "coral", root=root)
+    (harness.folder / "side_by_side.yaml").write_text(sweep_block(SIDE_BY_SIDE), encoding="utf-8")
+    here = {
+        "models": f"[{{file: {MODELS / 'int8.tflite'}}}]",
+        "targets": '[host, {edgetpu: {device: "usb:0"}}]',
+        "backends": "[cpu]",
+        "runtimes": f"[{{pycoral: {{python: {python}}}}}]",
+        "edgetpu_compiler": f"{{command: {install(tmp_path)}, min_runtime_version: 13}}",
+        "measure": SHORT,
+    }
+    overrides = [word for key, value in here.items() for word in ("--set", f"{key}={value}")]
+    ran = {}
+    for words in harness_commands(SIDE_BY_SIDE):
+        given = [python if word.startswith("/opt/") else word for word in words]
+        done = harness(*given, *(overrides if words[0] in ("plan", "run") else []))
+        assert done.returncode in (0, 1, 4), (words, done.stdout, done.stderr)
+        assert "Traceback" not in done.stderr
+        ran[words[0]] = done.stdout
+    assert list(ran) == ["doctor", "plan", "run", "compare"]
+    assert "Coral USB Accelerator" in ran["compare"]
 
 
 @pytest.mark.phone
