@@ -26,6 +26,8 @@
 
 from __future__ import annotations
 
+import errno
+
 
 class HarnessError(Exception):
     """Base of all errors raised on purpose.
@@ -150,3 +152,8 @@ class StorageFullError(DeviceError):
 
 class RestoreError(DeviceError):
     """A setting that was changed on a device could not be put back; `what` lists each."""
+
+
+def is_disk_full(error: BaseException) -> bool:
+    """Whether the operating system refused to write for want of room, or of quota."""
+    return isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import codecs
-import errno
 import os
 import sys
 from collections.abc import Iterator
@@ -13,7 +12,7 @@ from typing import Any
 import rich_click as click
 from click.exceptions import Exit
 
-from harness.errors import HarnessError
+from harness.errors import HarnessError, is_disk_full
 
 EXIT_OK, EXIT_FAILED_ROW, EXIT_USAGE, EXIT_NO_DEVICE, EXIT_INCONCLUSIVE, EXIT_INTERRUPTED = 0, 1, 2, 3, 4, 130
 EXIT_NO_VERDICT = 5  # of commands that judge: the work itself could not be done, which is no regression
@@ -68,7 +67,7 @@ def run_app(app: click.Command) -> int:
         _silence_stdout()  # the reader of our output left
         return EXIT_OK
     except OSError as error:
-        return _disk_full(error) if error.errno in (errno.ENOSPC, errno.EDQUOT) else _internal_error(error)
+        return _disk_full(error) if is_disk_full(error) else _internal_error(error)
     except Exception as error:  # the outermost boundary: a person gets a sentence and a file to send
         return _internal_error(error)
     return result if isinstance(result, int) else EXIT_OK

@@ -20,7 +20,7 @@ from harness.devices.host_facts import read_facts
 from harness.devices.process import run_process
 from harness.devices.vulkan import Vulkan, find_vulkan
 from harness.domain import Core, DeviceFacts, DeviceSettings, Evidence
-from harness.errors import DeviceError, StorageFullError
+from harness.errors import DeviceError, StorageFullError, is_disk_full
 
 
 class HostDevice:
@@ -130,7 +130,7 @@ class HostDevice:
         try:
             _move(local, Path(remote))
         except OSError as error:
-            kind = StorageFullError if error.errno in (errno.ENOSPC, errno.EDQUOT) else DeviceError
+            kind = StorageFullError if is_disk_full(error) else DeviceError
             raise kind(f"{remote} cannot be written: {error.strerror}", where=self.device_id) from error
 
     def workspace(self) -> AbstractContextManager[str]:

@@ -12,10 +12,10 @@ from harness.devices import Device
 from harness.devices.registry import Registry
 from harness.domain import Case, DeviceFacts, ModelRef, RuntimeRef, Target
 from harness.errors import DeviceError, NoDeviceError, TransientError
+from harness.lab.turns import measures_here
 from harness.runtimes import Runtime, open_runtime
 from harness.sweep import Plan
 
-ON_THIS_HOST = ("host", "edgetpu")  # kinds of devices whose processes run on this machine's CPU
 _AT_ONCE = 32
 
 
@@ -123,7 +123,7 @@ def measured_cpus(lanes: Sequence[LaneCases]) -> tuple[int, ...]:
     """The CPUs of this machine on which cases are measured: the controller's own threads keep off them."""
     chosen: set[int] = set()
     for lane in lanes:
-        if lane.facts.kind in ON_THIS_HOST:
+        if measures_here(lane.device.device_id):
             for case in lane.cases:
                 chosen.update(lane.device.choose_cpus(case.backend.cores, case.backend.threads))
     return tuple(sorted(chosen))

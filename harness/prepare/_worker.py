@@ -6,7 +6,6 @@ Called by `harness.prepare.children` with the request file, the events file and 
 from __future__ import annotations
 
 import ctypes
-import errno
 import faulthandler
 import json
 import os
@@ -21,6 +20,7 @@ from pathlib import Path
 from typing import Any, TextIO
 
 from harness.domain import Status
+from harness.errors import is_disk_full
 from harness.prepare.children import DISK_FULL_EXIT
 from harness.prepare.faults import fault_of
 from harness.prepare.progress import sending_to
@@ -79,7 +79,7 @@ def _emit(events: TextIO, step: Mapping[str, Any], **fields: Any) -> None:
         events.write(json.dumps({"step": step["name"], **fields}) + "\n")
         events.flush()
     except OSError as error:
-        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        if is_disk_full(error):
             os._exit(DISK_FULL_EXIT)
         raise
 

@@ -6,7 +6,6 @@ are there, or all of them in one call, so that they share the chip's cache for p
 
 from __future__ import annotations
 
-import errno
 import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
@@ -15,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from harness.content import content_id
 from harness.domain import EdgeTpuMapping, MappedOperator, Status, VariantFile
+from harness.errors import is_disk_full
 from harness.prepare.cache import Entry
 from harness.prepare.edgetpu_tool import NAME, EdgeTpuTool
 from harness.prepare.faults import fault_of
@@ -29,7 +29,6 @@ if TYPE_CHECKING:
 
 LOG_FILE = "compiler.log"
 SEGMENT_FILE = "segment_{number}_of_{count}.tflite"
-_DISK_FULL = (errno.ENOSPC, errno.EDQUOT)
 
 
 @dataclass(frozen=True)
@@ -113,7 +112,7 @@ def _carefully(jobs: Sequence[Job], context: Context, label: str = "") -> None:
         _compile(jobs, context, label or _label(jobs, context.compiler))
     except Exception as error:
         status, reason = fault_of(error)
-        if isinstance(error, OSError) and error.errno in _DISK_FULL:
+        if is_disk_full(error):
             reason = "the disk of the cache directory is full. Free space there, or give another with --cache"
         for job in jobs:
             job.fail(status, reason)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import shutil
 import tempfile
 import threading
@@ -12,7 +11,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from harness.domain import EdgeTpuCompiler, EdgeTpuMapping, Status
-from harness.errors import HarnessError
+from harness.errors import HarnessError, is_disk_full
 from harness.prepare.edgetpu.command import (
     Missing,
     Program,
@@ -40,7 +39,6 @@ GRACE_S = 30.0
 # The compiler's internal errors come and go: the same call is made again after these pauses.
 PAUSES_S = (2.0, 10.0)
 MAX_LOG = 1 << 20
-_DISK_FULL = (errno.ENOSPC, errno.EDQUOT)
 _SUFFIX = "_edgetpu"
 
 
@@ -278,7 +276,7 @@ def _read(path: Path) -> str:
 
 
 def _failure_of(error: OSError, folder: Path) -> Failure:
-    if error.errno in _DISK_FULL:
+    if is_disk_full(error):
         return Failure(
             Status.FAILED,
             f"the disk of {folder} is full",
